@@ -1,0 +1,11 @@
+"""HTTP/1.1 for servers and clients of this project, on httptools and uvloop.
+
+`messages` holds what both sides speak; `server.serve` runs a handler; `client.Pool` keeps connections to one
+origin. A handler is `async (Request) -> Response | Upgrade`. The server keeps pipelined answers in order, bounds
+bodies and headers, times out idle connections, answers `Expect: 100-continue`, honours back-pressure, and closes
+a streaming response's iterator when its reader goes away.
+"""
+
+from wherry.aio.http.messages import Handler, Headers, Request, Response, Upgrade, UpgradedConnection
+
+__all__ = ["Handler", "Headers", "Request", "Response", "Upgrade", "UpgradedConnection"]
