@@ -77,6 +77,7 @@ def _kind(
     sub: str = "",
     stored: Kind | None = None,
 ) -> Kind:
+    """One row of the table; the parameters are its columns."""
     group, _, version = api_version.rpartition("/")
     row = Kind(
         group, version, kind, plural, namespaced, tuple(short.split()), tuple(categories.split()),

@@ -4,7 +4,10 @@ Each `is_...` is a yes or no; `..._errors` say why not, in the words of apimachi
 """
 
 import re
-from random import Random
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from random import Random
 
 _LABEL = "[a-z0-9]([-a-z0-9]*[a-z0-9])?"
 _SUBDOMAIN = rf"{_LABEL}(\.{_LABEL})*"
@@ -145,7 +148,7 @@ def is_label_value(text: str) -> bool:
     return not label_value_errors(text)
 
 
-def suffix(random: Random, length: int = 5) -> str:
+def suffix(random: "Random", length: int = 5) -> str:
     """A random ending for a generated name."""
     return "".join(random.choice(_SAFE) for _ in range(length))
 
