@@ -1,4 +1,4 @@
-"""What the API answers when it refuses: Status bodies, and the field errors behind an Invalid one, in upstream's words.
+"""What the API answers when it refuses: Status bodies and the field errors behind Invalid, in upstream's words.
 
     raise errors.not_found(kinds.POD, "web-0")
     raise errors.invalid(kinds.POD, "web-0", [errors.required("spec.containers")])
@@ -196,7 +196,8 @@ def already_exists(kind: Kind, name: str, prefix: str = "") -> StatusError:
 
 def name_not_generated(kind: Kind, name: str) -> StatusError:
     """No free name was found for a generateName."""
-    message = f"{kind.resource} {quote(name)} already exists, the server was not able to generate a unique name for the object"
+    why = "the server was not able to generate a unique name for the object"
+    message = f"{kind.resource} {quote(name)} already exists, {why}"
     return StatusError(409, "AlreadyExists", message, _details(kind, name, retryAfterSeconds=1))
 
 

@@ -20,6 +20,8 @@ Schema = dict[str, Any]
 MAGIC = b"WHERRY01"
 META = "io.k8s.apimachinery.pkg.apis.meta.v1."
 
+GO_SCALARS = {"string": "string", "boolean": "bool", "number": "float64"}
+
 LEAVES = {  # definitions that are one JSON value with rules of its own
     "io.k8s.apimachinery.pkg.api.resource.Quantity": "quantity",
     "io.k8s.apimachinery.pkg.util.intstr.IntOrString": "int-or-string",
@@ -149,7 +151,7 @@ class Definitions:
         if "$ref" in raw:
             base = self.node(raw["$ref"].rpartition("/")[2])
             return Node(base.type, base.go, base.name, base.format, load=lambda: base.fields, atomic=base.atomic)
-        kind, form = raw.get("type"), raw.get("format", "")
+        kind, form = raw.get("type", ""), raw.get("format", "")
         if kind == "array":
             items = self._field(raw["items"])
             return Node("list", "[]" + items.go, items=items)
@@ -160,9 +162,9 @@ class Definitions:
             return Node("bytes", "[]uint8", format=form)
         if kind == "integer":
             return Node("integer", form or "int64", format=form or "int64")
-        if kind is None:
+        if not kind:
             return Node("any")
-        return Node(kind, {"boolean": "bool", "number": "float64"}.get(kind, kind), format=form)
+        return Node(kind, GO_SCALARS[kind], format=form)
 
 
 def _rename(node: Node, go: str) -> None:
