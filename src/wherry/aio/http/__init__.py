@@ -6,6 +6,16 @@ bodies and headers, times out idle connections, answers `Expect: 100-continue`, 
 a streaming response's iterator when its reader goes away.
 """
 
-from wherry.aio.http.messages import Handler, Headers, Request, Response, Upgrade, UpgradedConnection
+from wherry.aio.http.messages import (
+    Chunk,
+    Handler,
+    Headers,
+    Push,
+    Request,
+    Response,
+    Sink,
+    Upgrade,
+    UpgradedConnection,
+)
 
-__all__ = ["Handler", "Headers", "Request", "Response", "Upgrade", "UpgradedConnection"]
+__all__ = ["Chunk", "Handler", "Headers", "Push", "Request", "Response", "Sink", "Upgrade", "UpgradedConnection"]

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import Protocol
 
 
 class Headers:
@@ -15,8 +16,11 @@ class Headers:
 
     def get(self, name: str, default: str = "") -> str:
         """The first value of a field."""
-        name = name.lower()
-        return next((value for key, value in self._items if key.lower() == name), default)
+        length = len(name)  # compared first: most fields of a request fall out before any string is made
+        for key, value in self._items:
+            if len(key) == length and (key == name or key.lower() == name.lower()):
+                return value
+        return default
 
     def all(self, name: str) -> list[str]:
         name = name.lower()
@@ -47,13 +51,47 @@ class Request:
     target: str = ""  # path and query as they were sent
 
 
+class Chunk:
+    """Part of a streamed body with its framing made once, however many connections it is written to."""
+
+    __slots__ = ("data", "framed")
+
+    def __init__(self, data: bytes) -> None:
+        self.data = data
+        self.framed = b"%x\r\n%b\r\n" % (len(data), data)
+
+
+class Sink(Protocol):
+    """Where a `Push` writes. No call waits or raises."""
+
+    def write(self, chunk: Chunk) -> bool:
+        """Send a chunk (not empty). False: the reader is gone, or has been cut off for being too slow."""
+
+    def close(self) -> None:
+        """The body is whole; the connection goes on to its next request."""
+
+
+class Push(Protocol):
+    """A streamed body whose source writes when it has something, to as many sinks as it likes; what a watch uses.
+
+    An async iterator costs a task switch a reader and item; a source that hands one `Chunk` to each of its sinks
+    costs one write a reader.
+    """
+
+    def attach(self, sink: Sink) -> None:
+        """The head of the answer is sent: begin. Called once, before `detach`; it may already write."""
+
+    def detach(self) -> None:
+        """The stream is over, whoever ended it (also when it never began). Called exactly once."""
+
+
 @dataclass(slots=True)
 class Response:
-    """An answer. `body` is bytes; a list of fragments, sent with a known length and never joined; or an async
-    iterator, sent chunked, each item flushed as it comes."""
+    """An answer. `body` is bytes; a list of fragments, sent with a known length and never joined whole; an async
+    iterator, sent chunked, each item flushed as it comes; or a `Push`, sent chunked."""
 
     status: int = 200
-    body: bytes | list[bytes] | AsyncIterator[bytes] = b""
+    body: bytes | list[bytes] | AsyncIterator[bytes] | Push = b""
     content_type: str = "application/json"
     headers: Sequence[tuple[str, str]] = ()
 
