@@ -47,6 +47,7 @@ class Update:
 
     kind: Kind
     obj: Obj
+    subresource: str | None = None
     done: Event | None = None
     failed: Event | None = None
 

@@ -1,0 +1,148 @@
+"""What all controllers share: watched caches, a queue, workers, and what happens when a pass fails.
+
+A **key** names what one pass is about (mostly `namespace/name` of the controller's own kind). A **watch** says which
+keys an event concerns. A **pass** is: take a key, wait until the caches show the key's own last writes, ask the
+controller for a plan, carry it out. A conflict means that the cache was behind: the key is tried again, silently.
+Any other failure is logged and tried again with growing back-off; the next plan learns what it was.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from wherry.aio.clock import WaitableClock
+from wherry.aio.tasks import Tasks
+from wherry.api import Obj
+from wherry.api.kinds import Kind
+from wherry.client.events import Recorder
+from wherry.client.interface import ApiError, Client, Conflict, Unreachable
+from wherry.controllers.actions import Action
+from wherry.controllers.apply import ActionFailed, Applier
+from wherry.controllers.attempt import Attempt, Failure
+from wherry.controllers.caches import Caches
+from wherry.controllers.expectations import PATIENCE, Expectations
+from wherry.controllers.queue import Queue
+
+log = logging.getLogger(__name__)
+
+WORKERS = 5
+# A key whose plan took long to make rests for so many times as long: a set of a thousand pods that become ready one
+# by one is looked at now and then, not a thousand times. Below the threshold (seconds) nothing rests.
+REST_FACTOR, REST_FROM, REST_MOST = 4.0, 0.003, 1.0
+
+KeysOf = Callable[[Obj | None, Obj | None], Iterable[str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """`keys`: from an object as it was and as it is now (None: did not exist, is gone) to the keys concerned."""
+
+    kind: Kind
+    keys: KeysOf
+
+
+class Controller(Protocol):
+    """A thin shell round a plan. `name` goes into logs, `component` into the events that it records."""
+
+    name: str
+    component: str
+    watches: Sequence[Watch]
+
+    async def reconcile(self, key: str, attempt: Attempt) -> Sequence[Action]:
+        """Read the caches, call the plan. May read live from the API server where the plan must not trust a cache."""
+
+
+class Loop:
+    """Runs one controller."""
+
+    def __init__(
+        self, controller: Controller, client: Client, caches: Caches, clock: WaitableClock, workers: int = WORKERS
+    ) -> None:
+        self.queue = Queue(clock)
+        self._controller, self._caches, self._clock, self._workers = controller, caches, clock, workers
+        self._expectations = Expectations(caches.watched, clock)
+        self._recorder = Recorder(client, clock, controller.component)
+        self._applier = Applier(client, self._recorder, self._expectations)
+        self._failures: dict[str, Failure] = {}
+        self._behind: set[str] = set()
+        for watch in controller.watches:
+            caches.of(watch.kind).on_change(self._handler(watch.keys))
+
+    def _handler(self, keys: KeysOf) -> Callable[[Obj | None, Obj | None], None]:
+        def changed(old: Obj | None, new: Obj | None) -> None:
+            for key in keys(old, new):
+                self.queue.add(key)
+            for key in [key for key in self._behind if self._expectations.fulfilled(key)]:
+                self._behind.discard(key)
+                self.queue.add(key)
+
+        return changed
+
+    async def run(self) -> None:
+        """Until cancelled. Starts working when the caches that the controller watches are complete."""
+        async with Tasks() as tasks:
+            tasks.start(self.queue.run(), f"{self._controller.name} timers")
+            tasks.start(self._recorder.run(), f"{self._controller.name} events")
+            await self._caches.synced(watch.kind for watch in self._controller.watches)
+            for number in range(self._workers):
+                tasks.start(self._work(), f"{self._controller.name} worker {number}")
+            await tasks.wait()
+
+    async def _work(self) -> None:
+        while True:
+            key = await self.queue.get()
+            planning = 0.0
+            try:
+                planning = await self._pass(key)
+            finally:
+                rest = min(REST_MOST, planning * REST_FACTOR) if planning > REST_FROM else 0.0
+                self.queue.done(key, rest)
+
+    async def _pass(self, key: str) -> float:
+        """One pass; says how many seconds the planning took."""
+        if not self._expectations.fulfilled(key):
+            self._behind.add(key)
+            self.queue.add_after(key, PATIENCE)
+            return 0.0
+        begun = planned = self._clock.monotonic()
+        try:
+            attempt = Attempt(self._clock.now(), self._failures.get(key))
+            actions = await self._controller.reconcile(key, attempt)
+            planned = self._clock.monotonic()
+            again = await self._applier.apply(key, actions) if actions else None
+        except asyncio.CancelledError:
+            raise
+        except ActionFailed as failed:
+            self._after_refusal(key, failed)
+        except Exception as error:
+            self._after_error(key, error)
+        else:
+            self._failures.pop(key, None)
+            self.queue.forget(key)
+            if again is not None:
+                self.queue.add_after(key, again)
+        return planned - begun
+
+    def _after_refusal(self, key: str, failed: ActionFailed) -> None:
+        if failed.namespace_terminating:
+            self.queue.forget(key)
+            return
+        seconds = self.queue.retry(key)
+        if isinstance(failed.error, Conflict):
+            log.debug("%s %s: the cache was behind: %s", self._controller.name, key, failed)
+            return
+        what = type(failed.action).__name__.lower()
+        level = logging.DEBUG if isinstance(failed.error, Unreachable) else logging.WARNING
+        log.log(level, "%s %s: %s: %s; again in %.3g s", self._controller.name, key, what, failed, seconds)
+        self._failures[key] = Failure(failed.action, str(failed))
+
+    def _after_error(self, key: str, error: Exception) -> None:
+        seconds = self.queue.retry(key)
+        known = isinstance(error, ApiError)
+        level = logging.DEBUG if isinstance(error, Unreachable) else logging.WARNING if known else logging.ERROR
+        log.log(
+            level, "%s %s: %s; again in %.3g s", self._controller.name, key, error, seconds,
+            exc_info=None if known else error,
+        )  # fmt: skip
