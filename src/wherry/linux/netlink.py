@@ -45,7 +45,7 @@ _BATCH = 100  # requests sent before their answers are read: more would overflow
 
 # attributes, by the message they belong to
 IFLA_ADDRESS, IFLA_IFNAME, IFLA_MTU, IFLA_MASTER, IFLA_LINKINFO = 1, 3, 4, 10, 18
-IFLA_NET_NS_FD, IFLA_AF_SPEC, IFLA_INFO_KIND, IFLA_INFO_DATA = 28, 26, 1, 2
+IFLA_IFALIAS, IFLA_NET_NS_FD, IFLA_AF_SPEC, IFLA_INFO_KIND, IFLA_INFO_DATA = 20, 28, 26, 1, 2
 _VETH_INFO_PEER, _INET6_ADDR_GEN_MODE, _GEN_MODE_NONE = 1, 8, b"\x01"
 IFA_ADDRESS, IFA_LOCAL = 1, 2
 RTA_DST, RTA_OIF, RTA_GATEWAY, RTA_PRIORITY, RTA_PREFSRC = 1, 4, 5, 6, 7
@@ -79,6 +79,7 @@ class Link:
     kind: str  # veth, bridge, ...; empty for real devices
     master: int  # index of the bridge it is in, 0: none
     mac: str
+    alias: str = ""  # free text that somebody gave it
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,12 +142,14 @@ def add_bridge(name: str, options: LinkOptions = _DEFAULTS) -> Request:
     return _new_link(name, "bridge", options)
 
 
-def set_link(link: str | int, *, up: bool | None = None, mtu: int = 0, master: int | None = None) -> Request:
-    """Change a link, by name or index. `master` 0 takes it out of its bridge."""
+def set_link(
+    link: str | int, *, up: bool | None = None, mtu: int = 0, master: int | None = None, alias: str = ""
+) -> Request:
+    """Change a link, by name or index. `master` 0 takes it out of its bridge; `alias` is free text."""
     flags = 0 if up is None else _IFF_UP
     index, name = (link, "") if isinstance(link, int) else (0, link)
     body = struct.pack("=BxHiII", socket.AF_UNSPEC, 0, index, _IFF_UP if up else 0, flags)
-    body += _text(IFLA_IFNAME, name) + _number(IFLA_MTU, mtu)
+    body += _text(IFLA_IFNAME, name) + _number(IFLA_MTU, mtu) + _text(IFLA_IFALIAS, alias)
     if master is not None:
         body += _attribute(IFLA_MASTER, struct.pack("=I", master))
     return Request(RTM_NEWLINK, 0, body, f"change link {link}")
@@ -369,6 +372,7 @@ def _parse_link(body: bytes) -> Link:
         kind=kind.rstrip(b"\0").decode(),
         master=_integer(facts.get(IFLA_MASTER)),
         mac=facts.get(IFLA_ADDRESS, b"").hex(":"),
+        alias=facts.get(IFLA_IFALIAS, b"").rstrip(b"\0").decode(errors="replace"),
     )
 
 
