@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from wherry.api import Obj, meta
 from wherry.engine.interface import ContainerSpec, Image, Mount
@@ -11,7 +12,8 @@ from wherry.node.spec import resources, sandbox, security
 
 ATTEMPT, DELAY, REFERENCE = "wherry.io/attempt", "wherry.io/restart-delay", "wherry.io/image"
 CONTAINER = "io.kubernetes.container.name"
-_PROPAGATION = {"HostToContainer": "rslave", "Bidirectional": "rshared"}
+Propagation = Literal["private", "rslave", "rshared"]
+_PROPAGATION: dict[str, Propagation] = {"HostToContainer": "rslave", "Bidirectional": "rshared"}
 
 
 class MountFailed(ValueError):
@@ -39,7 +41,7 @@ class Attempt:
     delay: float
 
 
-def propagation(mount: Obj) -> str:
+def propagation(mount: Obj) -> Propagation:
     return _PROPAGATION.get(mount.get("mountPropagation") or "", "private")
 
 
