@@ -1,0 +1,89 @@
+"""Which profile has which index on this machine, also among profiles of different homes.
+
+A claim is a link /run/wherry/<index> -> the profile's directory. Making a link is atomic, so two `start`s never take
+the same index. A claim whose profile is gone, or has another index by now, is free.
+"""
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from wherry.local import config
+from wherry.local.config import MAX_PROFILES, ConfigError
+
+DIRECTORY = Path("/run/wherry")
+LINKS = Path("/sys/class/net")
+
+
+def claim(directory: Path, wanted: int | None = None, claims: Path = DIRECTORY, links: Path = LINKS) -> int:
+    """An index for the profile in `directory`: the one it has, else `wanted`, else the first free one.
+    Raises ConfigError when `wanted`, or every index, is another's."""
+    with _locked(claims):
+        holders = {index: _holder(claims, index) for index in range(MAX_PROFILES)}
+        own = next((index for index, holder in holders.items() if holder == directory), None)
+        if own is not None and wanted in (None, own):
+            return own
+        free = [i for i, holder in holders.items() if holder is None and (i == wanted or not _bridge(links, i))]
+        if wanted is not None and wanted not in free:
+            raise ConfigError(f"the networks of this profile are in use by {holders[wanted]}; delete one of the two")
+        if not free:
+            raise ConfigError(f"{MAX_PROFILES} profiles are all that one machine can have; `wherry delete` one first")
+        chosen = free[0] if wanted is None else wanted
+        link = claims / str(chosen)
+        link.unlink(missing_ok=True)
+        os.symlink(directory, link)
+        return chosen
+
+
+def release(directory: Path, claims: Path = DIRECTORY) -> None:
+    """Give up what the profile in `directory` holds."""
+    if not claims.is_dir():
+        return
+    with _locked(claims):
+        for index in range(MAX_PROFILES):
+            if _target(claims / str(index)) == directory:
+                (claims / str(index)).unlink()
+        try:
+            claims.rmdir()
+        except OSError:
+            pass  # others have claims
+
+
+@contextmanager
+def _locked(claims: Path) -> Iterator[None]:
+    """Hold the directory's lock; if its last user removed it in the meantime, that of the next one."""
+    while True:
+        claims.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(claims, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            if claims.exists() and os.path.samestat(os.fstat(descriptor), claims.stat()):
+                yield
+                return
+        finally:
+            os.close(descriptor)
+
+
+def _bridge(links: Path, index: int) -> bool:
+    """A bridge of that number which nobody claims is somebody else's."""
+    return (links / f"wherry{index}").exists()
+
+
+def _holder(claims: Path, index: int) -> Path | None:
+    directory = _target(claims / str(index))
+    if directory is None or not directory.is_dir():
+        return None
+    try:
+        found = config.load(directory / "config.json")
+    except ConfigError:
+        return directory
+    return directory if found is None or found.index == index else None
+
+
+def _target(link: Path) -> Path | None:
+    try:
+        return Path(os.readlink(link))
+    except OSError:
+        return None
