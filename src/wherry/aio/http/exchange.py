@@ -203,10 +203,12 @@ class ClientConnection(asyncio.Protocol):
             self._body.append(data)
 
     def on_message_complete(self) -> None:
-        if 100 <= self._parser.get_status_code() < 200:
-            self._headers = []  # an interim answer, or the end of HTTP here
-        elif not self._head_only:
-            self._complete()
+        status = self._parser.get_status_code()
+        if status >= 200:
+            if not self._head_only:
+                self._complete()
+        elif status != 101:
+            self._headers = []  # an interim answer
 
     def _complete(self) -> None:
         keep = self._parser.should_keep_alive() and not self._to_end
