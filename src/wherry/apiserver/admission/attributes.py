@@ -1,0 +1,35 @@
+"""What an admission plug-in is told about a request."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from wherry.api import Obj
+from wherry.api.kinds import Kind
+from wherry.apiserver.authn.user import User
+
+Operation = Literal["CREATE", "UPDATE", "DELETE", "CONNECT"]
+
+
+class Lister(Protocol):
+    """Objects that rules may look at without waiting. Shared: nobody may change one."""
+
+    def get(self, kind: Kind, name: str, namespace: str = "") -> Obj | None: ...
+
+    def list(self, kind: Kind, namespace: str = "") -> list[Obj]: ...
+
+
+@dataclass(slots=True)
+class Attributes:
+    """One request. `new` is None for a deletion, `old` for a creation. `warn` adds a Warning header."""
+
+    operation: Operation
+    kind: Kind
+    namespace: str
+    name: str
+    subresource: str
+    new: Obj | None
+    old: Obj | None
+    user: User
+    dry_run: bool
+    warn: Callable[[str], None]

@@ -1,0 +1,67 @@
+"""What a request handler works with: the server's parts, and one request on its way through the pipeline."""
+
+import secrets
+from dataclasses import dataclass, field
+from random import Random
+from typing import TYPE_CHECKING
+
+from wherry.aio.http.messages import Request
+from wherry.api.kinds import KINDS, Kind, Registry
+from wherry.apiserver.authn.user import ANONYMOUS, User
+from wherry.apiserver.hub import Hub
+from wherry.apiserver.mirror import Mirror
+from wherry.apiserver.routes import Query, Target
+from wherry.lib.clock import Clock, SystemClock
+from wherry.store import Store
+
+if TYPE_CHECKING:
+    from wherry.apiserver.authn import Authenticator
+    from wherry.apiserver.authz import Authorizer
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What flags decide. `service_cidr`: where cluster IPs come from. `node_ports`: first and last."""
+
+    service_cidr: str = "10.96.0.0/12"
+    node_ports: tuple[int, int] = (30000, 32767)
+    issuer: str = "https://kubernetes.default.svc.cluster.local"
+    advertise_address: str = "127.0.0.1"
+    port: int = 8443
+    event_ttl: int = 3600
+
+
+@dataclass(slots=True)
+class Api:
+    """The parts. `kinds` are those that the server knows now, custom resources included."""
+
+    store: Store
+    hub: Hub
+    mirror: Mirror
+    authenticator: "Authenticator"
+    authorizer: "Authorizer"
+    settings: Settings = field(default_factory=Settings)
+    kinds: Registry = field(default_factory=lambda: Registry(KINDS))
+    clock: Clock = field(default_factory=SystemClock)
+    random: Random = field(default_factory=lambda: Random(secrets.randbits(64)))
+
+
+@dataclass(slots=True)
+class Call:
+    """One request. The pipeline fills in who asks and what for; handlers add `warnings`."""
+
+    request: Request
+    query: Query
+    target: Target
+    user: User = ANONYMOUS
+    warnings: list[str] = field(default_factory=list)
+
+    @property
+    def kind(self) -> Kind:
+        assert self.target.kind is not None
+        return self.target.kind
+
+    def warn(self, text: str) -> None:
+        """Add a Warning header, once."""
+        if text not in self.warnings:
+            self.warnings.append(text)

@@ -1,0 +1,86 @@
+"""Every request's way, as one list: `STAGES`.
+
+    authenticate   who asks
+    impersonate    whom they ask for
+    authorise      whether they may
+    answer         the verb: reads answer from stored bytes; writes go through `registry.writing` (decode and
+                   defaults, manage, mutate, prepare, validate, admit, commit), and the hub notifies watchers
+
+A stage returns nothing, and the next one follows, or the answer.
+"""
+
+import logging
+from collections.abc import Awaitable, Callable
+
+from wherry.aio.http.messages import Handler, Request, Response, Upgrade
+from wherry.api import errors
+from wherry.api.errors import StatusError
+from wherry.apiserver import negotiation, routes, verbs
+from wherry.apiserver.core import Api, Call
+from wherry.apiserver.registry import forms
+from wherry.store import Unavailable
+
+log = logging.getLogger(__name__)
+
+Answer = Response | Upgrade
+Stage = Callable[[Api, Call], Awaitable[Answer | None]]
+
+
+async def authenticate(api: Api, call: Call) -> None:
+    call.user = await api.authenticator(call.request)
+
+
+async def authorise(api: Api, call: Call) -> None:
+    api.authorizer.require(call)
+
+
+async def answer(api: Api, call: Call) -> Answer:
+    return await verbs.find(api, call)(api, call)
+
+
+STAGES: tuple[Stage, ...] = (authenticate, authorise, answer)
+
+
+def handler(api: Api) -> Handler:
+    """The whole server as a function from a request to an answer."""
+
+    async def handle(request: Request) -> Answer:
+        query = routes.Query(request.query)
+        call = Call(request, query, routes.resolve(request.method, request.path, query, api.kinds))
+        try:
+            for stage in STAGES:
+                response = await stage(api, call)
+                if response is not None:
+                    break
+        except StatusError as error:
+            response = refusal(error, call)
+        except Unavailable as error:
+            response = refusal(errors.service_unavailable(str(error)), call)
+        except Exception:
+            log.exception("%s %s failed", request.method, request.path)
+            response = refusal(errors.internal("unexpected failure; the server's log has the details"), call)
+        assert response is not None
+        if call.warnings and isinstance(response, Response):
+            response.headers = [*response.headers, *(("Warning", f"299 - {_quoted(w)}") for w in call.warnings)]
+        return response
+
+    return handle
+
+
+def _quoted(text: str) -> str:
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def refusal(error: StatusError, call: Call) -> Response:
+    """The error as the client gets it: a Status, in a form that it accepts if there is one."""
+    accepted = negotiation.Accepted()
+    try:
+        accepted = negotiation.accept(call.request.headers.get("Accept"))
+    except StatusError:
+        pass
+    body = error.status()
+    response = forms.document(body, accepted, error.code)
+    retry_after = (error.details or {}).get("retryAfterSeconds")
+    if retry_after:
+        response.headers = [("Retry-After", str(retry_after))]
+    return response

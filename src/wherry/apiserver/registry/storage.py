@@ -1,0 +1,39 @@
+"""The store as the verbs see it: keys, current records, and commits that everyone here knows of at once."""
+
+from wherry.api.kinds import Kind
+from wherry.apiserver.core import Api
+from wherry.store import Delete, Put, Record
+
+
+def stored_kind(kind: Kind) -> Kind:
+    """The kind whose objects these are."""
+    return kind.stored or kind
+
+
+def prefix(kind: Kind, namespace: str = "") -> str:
+    """Where a kind's keys begin, those of one namespace or all."""
+    resource = stored_kind(kind).resource
+    return f"{resource}/{namespace}/" if namespace else f"{resource}/"
+
+
+def key(kind: Kind, namespace: str, name: str) -> str:
+    return f"{prefix(kind, namespace)}{name}"
+
+
+async def current(api: Api, kind: Kind, namespace: str, name: str) -> Record | None:
+    return await api.store.get(key(kind, namespace, name))
+
+
+async def put(api: Api, key: str, value: bytes, expect: int | None, ttl: int | None = None) -> Record:
+    """Write, and tell the mirror before anyone hears of success. Raises Mismatch, Unavailable."""
+    revision = await api.store.commit(Put(key, value, expect, ttl))
+    record = Record(key, value, revision, 0 if expect else revision)
+    api.mirror.put(record)
+    return record
+
+
+async def delete(api: Api, key: str, expect: int | None) -> int:
+    """Remove; the revision of the removal. Raises Mismatch, Unavailable."""
+    revision = await api.store.commit(Delete(key, expect))
+    api.mirror.remove(key, revision)
+    return revision

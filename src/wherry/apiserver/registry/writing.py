@@ -1,0 +1,145 @@
+"""The stages that every write goes through, in their order: the list `STAGES`.
+
+A `Write` carries the new object from stage to stage; each stage changes it or refuses it (StatusError). After the
+last, `commit` makes it durable. An update that lost a race starts again from the newer object.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from wherry.api import Obj, errors
+from wherry.api.kinds import Kind
+from wherry.apiserver import admission, encoding, strategies
+from wherry.apiserver.admission.attributes import Attributes, Operation
+from wherry.apiserver.core import Api, Call
+from wherry.apiserver.options import WriteOptions
+from wherry.apiserver.registry import storage
+from wherry.apiserver.strategies.base import Context, Strategy, prepare_create, prepare_update
+from wherry.store import Record
+
+
+@dataclass(slots=True)
+class Write:
+    """One object being written. `old` and `record` are what is there now; None for a create."""
+
+    api: Api
+    call: Call
+    kind: Kind
+    options: WriteOptions
+    new: Obj
+    old: Obj | None = None
+    record: Record | None = None
+    subresource: str = ""
+    applying: bool = False  # server-side apply has noted who owns what itself
+
+    @property
+    def name(self) -> str:
+        return str(self.new["metadata"].get("name", ""))
+
+    @property
+    def strategy(self) -> Strategy:
+        return strategies.of(self.kind)
+
+    def attributes(self) -> Attributes:
+        target = self.call.target
+        operation: Operation = "CREATE" if self.old is None else "UPDATE"
+        return Attributes(
+            operation, self.kind, target.namespace, self.name or target.name, self.subresource, self.new, self.old,
+            self.call.user, self.options.dry_run, self.call.warn,
+        )  # fmt: skip
+
+    def context(self) -> Context:
+        return Context(self.api.clock.now(), self.call.user, self.api.random)
+
+
+def manage(write: Write) -> None:
+    """Note who set which fields."""
+    if write.applying:
+        return
+
+
+def mutate(write: Write) -> None:
+    """Admission that changes objects."""
+    admission.mutate(write.api.mirror, write.attributes())
+
+
+def prepare(write: Write) -> None:
+    """What the kind does to objects on their way in: status, generation, system fields."""
+    context = write.context()
+    if write.old is None:
+        prepare_create(write.strategy, write.new, context)
+    else:
+        _keep_system_fields(write.new, write.old)
+        prepare_update(write.strategy, write.new, write.old, write.subresource, context)
+
+
+def _keep_system_fields(new: Obj, old: Obj) -> None:
+    """An update cannot change these; a uid that is given must match, which validation sees to."""
+    mine, theirs = new["metadata"], old["metadata"]
+    mine.setdefault("uid", theirs.get("uid"))
+    mine["creationTimestamp"] = theirs.get("creationTimestamp")
+    mine.pop("deletionTimestamp", None)
+    if "deletionTimestamp" in theirs:
+        mine["deletionTimestamp"] = theirs["deletionTimestamp"]
+        if "deletionGracePeriodSeconds" in theirs:
+            mine.setdefault("deletionGracePeriodSeconds", theirs["deletionGracePeriodSeconds"])
+
+
+def validate(write: Write) -> None:
+    """Every rule of the kind at once."""
+    found: list[errors.FieldError] = []
+    if not write.name:
+        found.append(errors.required("metadata.name", "name or generateName is required"))
+    if found:
+        raise errors.invalid(write.kind, write.name, found)
+
+
+def admit(write: Write) -> None:
+    """Admission that only says yes or no."""
+    admission.validate(write.api.mirror, write.attributes())
+
+
+Stage = Callable[[Write], None]
+
+# Before the object gets its identity, and after.
+BEGIN: tuple[Stage, ...] = (manage, mutate)
+FINISH: tuple[Stage, ...] = (prepare, validate, admit)
+
+
+def begin(write: Write) -> None:
+    for stage in BEGIN:
+        stage(write)
+
+
+def finish(write: Write) -> None:
+    for stage in FINISH:
+        stage(write)
+
+
+async def commit(write: Write) -> Record:
+    """Make it durable; the record that now stands. A dry run only pretends; what changes nothing is not written.
+    Raises Mismatch."""
+    new, record = write.new, write.record
+    if record is not None and write.old is not None and _same(new, write.old):
+        return record
+    value = encoding.encode(new)
+    metadata = new["metadata"]
+    key = storage.key(write.kind, metadata.get("namespace", ""), metadata["name"])
+    if write.options.dry_run:
+        return Record(key, value, record.revision if record else 0, 0)
+    return await storage.put(write.api, key, value, record.revision if record else 0, _ttl(write))
+
+
+def _same(new: Obj, old: Obj) -> bool:
+    """Whether two versions of an object differ in nothing but the version."""
+    mine = {key: value for key, value in new["metadata"].items() if key != "resourceVersion"}
+    theirs = {key: value for key, value in old["metadata"].items() if key != "resourceVersion"}
+    return mine == theirs and all(
+        new.get(key) == old.get(key)
+        for key in new.keys() | old.keys()
+        if key not in ("metadata", "kind", "apiVersion")
+    )
+
+
+def _ttl(write: Write) -> int | None:
+    return write.api.settings.event_ttl if storage.stored_kind(write.kind).plural == "events" else None

@@ -1,0 +1,50 @@
+"""The API server put together: parts from a store and settings, made ready, and a handler for requests."""
+
+from collections.abc import Sequence
+
+from wherry.aio.http.messages import Handler
+from wherry.api import kinds
+from wherry.apiserver import pipeline
+from wherry.apiserver.authn import Authenticator, Method
+from wherry.apiserver.authz import Authorizer, Decider
+from wherry.apiserver.bootstrap import bootstrap
+from wherry.apiserver.core import Api, Settings
+from wherry.apiserver.hub import Hub
+from wherry.apiserver.mirror import Mirror
+from wherry.store import Store
+
+# What rules look at without waiting.
+MIRRORED = (kinds.NAMESPACE, kinds.SERVICE_ACCOUNT, kinds.LIMIT_RANGE, kinds.RESOURCE_QUOTA, kinds.PRIORITY_CLASS)
+
+
+class ApiServer:
+    """`await start()`, then give `handler` requests; `await close()` ends watches and lets the store go."""
+
+    def __init__(
+        self,
+        store: Store,
+        settings: Settings | None = None,
+        methods: Sequence[Method] = (),
+        deciders: Sequence[Decider] = (),
+    ) -> None:
+        mirror = Mirror(MIRRORED)
+        self.api = Api(
+            store, Hub(store), mirror, Authenticator(methods), Authorizer(list(deciders)), settings or Settings()
+        )
+        self.handler: Handler = pipeline.handler(self.api)
+
+    async def start(self) -> None:
+        """Read what is stored, and make what every cluster has."""
+        api = self.api
+        await api.hub.start()
+        api.hub.listeners.append(api.mirror.follow)
+        await api.mirror.load(api.store)
+        await bootstrap(api)
+
+    def end_watches(self) -> None:
+        """Close every stream, so that clients reconnect elsewhere or later."""
+        self.api.hub.end_watches()
+
+    async def close(self) -> None:
+        await self.api.hub.close()
+        await self.api.store.close()

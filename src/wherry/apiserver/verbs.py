@@ -1,0 +1,57 @@
+"""From what is asked to what answers it: verbs of collections and objects, sub-resources, and other paths."""
+
+from collections.abc import Awaitable, Callable
+
+from wherry.aio.http.messages import Response, Upgrade
+from wherry.api import errors
+from wherry.api.kinds import Kind
+from wherry.apiserver import documents, subresources
+from wherry.apiserver.core import Api, Call
+from wherry.apiserver.registry import collections, creating, deleting, reading, updating, watching
+
+Verb = Callable[[Api, Call], Awaitable[Response | Upgrade]]
+
+# Verbs of a collection, then those of one object.
+COLLECTION: dict[str, Verb] = {
+    "list": reading.list_,
+    "watch": watching.watch,
+    "create": creating.create,
+    "deletecollection": collections.delete_collection,
+}
+OBJECT: dict[str, Verb] = {
+    "get": reading.get,
+    "update": updating.update,
+    "patch": updating.patch,
+    "delete": deleting.delete,
+    "watch": watching.watch,
+}
+
+
+def find(api: Api, call: Call) -> Verb:
+    """The function that answers. Raises StatusError (404, 405)."""
+    target = call.target
+    if not target.is_resource:
+        return documents.find(call)
+    kind = target.kind
+    if kind is None:
+        return documents.find_in_group(call)
+    if not _in_scope(kind, target.namespace, target.name):
+        raise errors.no_such_path()
+    if call.request.method == "HEAD":
+        raise errors.method_not_allowed()
+    if target.subresource:
+        return subresources.find(kind, call)
+    verbs = OBJECT if target.name else COLLECTION
+    verb = verbs.get(target.verb)
+    if verb is None or target.verb not in kind.verbs:
+        raise errors.method_not_allowed()
+    if kind.namespaced and not target.namespace and target.verb not in ("list", "watch"):
+        raise errors.method_not_allowed()
+    return verb
+
+
+def _in_scope(kind: Kind, namespace: str, name: str) -> bool:
+    """Whether the path fits the kind: cluster-scoped kinds are in no namespace, objects of others in one."""
+    if kind.namespaced:
+        return bool(namespace) or not name
+    return not namespace or (kind.plural == "namespaces" and namespace == name)

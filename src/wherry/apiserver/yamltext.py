@@ -1,0 +1,71 @@
+"""YAML as Kubernetes reads it (YAML 1.1, sigs.k8s.io/yaml) and writes it."""
+
+from typing import Any
+
+import yaml
+from yaml.nodes import MappingNode, Node, ScalarNode
+
+_Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_Dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+
+
+class YamlError(ValueError):
+    """Text that is not YAML; the message is go-yaml's where it is known."""
+
+
+class _JsonLoader(_Loader):  # type: ignore[misc, valid-type]
+    """Makes only what JSON has: keys are text, times stay as they are written."""
+
+    def construct_mapping(self, node: Node, deep: bool = False) -> dict[str, Any]:
+        if isinstance(node, MappingNode):
+            self.flatten_mapping(node)
+        made: dict[str, Any] = {}
+        for key_node, value_node in node.value:
+            made[_key(self.construct_object(key_node, deep=True))] = self.construct_object(value_node, deep=deep)
+        return made
+
+
+def _map(loader: Any, node: Node) -> Any:
+    made: dict[str, Any] = {}
+    yield made
+    made.update(loader.construct_mapping(node))
+
+
+def _text(loader: Any, node: ScalarNode) -> str:
+    return str(node.value)
+
+
+_JsonLoader.add_constructor("tag:yaml.org,2002:map", _map)
+_JsonLoader.add_constructor("tag:yaml.org,2002:timestamp", _text)
+_JsonLoader.add_constructor("tag:yaml.org,2002:binary", _text)
+
+
+def _key(key: Any) -> str:
+    if isinstance(key, bool):
+        return "true" if key else "false"
+    return "null" if key is None else str(key)
+
+
+def load(text: bytes) -> Any:
+    """The first document of a YAML text. Raises YamlError."""
+    try:
+        loader = _JsonLoader(text)
+        try:
+            return loader.get_data() if loader.check_data() else None
+        finally:
+            loader.dispose()
+    except yaml.YAMLError as error:
+        raise YamlError(_message(error)) from None
+
+
+def _message(error: yaml.YAMLError) -> str:
+    mark, problem = getattr(error, "problem_mark", None), getattr(error, "problem", None)
+    if mark is None or problem is None:
+        return f"yaml: {error}"
+    return f"yaml: line {max(mark.line, 1)}: {problem}"
+
+
+def dump(document: Any) -> bytes:
+    """As upstream writes it: keys sorted, lists not indented."""
+    text: str = yaml.dump(document, Dumper=_Dumper, default_flow_style=False, allow_unicode=True, width=80)
+    return text.encode()
