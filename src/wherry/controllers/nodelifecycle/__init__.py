@@ -1,0 +1,1 @@
+"""Notices nodes that went silent: says so in their status, taints them, marks their pods not ready."""
