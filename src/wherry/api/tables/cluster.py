@@ -126,10 +126,6 @@ def _csi_driver(obj: Obj, now: float) -> Cells:
     ]  # fmt: skip
 
 
-def _storage_capacity(obj: Obj, now: float) -> Cells:
-    return [meta.name(obj), obj.get("storageClassName", ""), text(obj.get("capacity"), "<unset>")]
-
-
 def _webhooks(obj: Obj, now: float) -> Cells:
     return [meta.name(obj), len(obj.get("webhooks") or ()), age(obj, now)]
 
@@ -227,7 +223,8 @@ def _flag(name: str, description: str) -> Column:
 def _bindings(kind: str, role: str) -> Table:
     subjects = ("Users", "Groups", "ServiceAccounts")
     columns = [wide(each, f"{each} in the {kind}") for each in subjects]
-    return table(NAME, Column("Role", role), AGE, *columns, cells=_binding)
+    unresolved = "If the RoleRef cannot be resolved, the Authorizer must return an error."
+    return table(NAME, Column("Role", f"{role} {unresolved}"), AGE, *columns, cells=_binding)
 
 
 _WEBHOOKS = table(
@@ -243,6 +240,16 @@ _POLICY_BINDING = table(
     Column("ParamRef", "ParamRef indicates the param resource which sets the configuration param"),
     AGE,
     cells=_policy_binding,
+)
+_SIGNER = (  # the words of the v1beta1 type, which the column still shows
+    "Requested signer for the request. It is a qualified name in the form: `scope-hostname.io/name`. If empty, it will "
+    "be defaulted:\n"
+    " 1. If it's a kubelet client certificate, it is assigned\n"
+    '    "kubernetes.io/kube-apiserver-client-kubelet".\n'
+    " 2. If it's a kubelet serving certificate, it is assigned\n"
+    '    "kubernetes.io/kubelet-serving".\n'
+    ' 3. Otherwise, it is assigned "kubernetes.io/legacy-unknown".\n'
+    "Distribution of trust for signers happens out of band. You can select on this field using `spec.signerName`."
 )
 _NAME_AND_AGE = table(NAME, AGE, cells=name_and_age)
 
@@ -275,17 +282,20 @@ TABLES: Mapping[str, Table] = {
     "networking.k8s.io/v1/IPAddress": table(
         NAME, Column("ParentRef", "@networking.v1.IPAddressSpec.parentRef"), AGE, cells=_ip_address
     ),
-    "rbac.authorization.k8s.io/v1/RoleBinding": _bindings("roleBinding", "@rbac.v1.RoleBinding.roleRef"),
+    "rbac.authorization.k8s.io/v1/RoleBinding": _bindings(
+        "roleBinding",
+        "RoleRef can reference a Role in the current namespace or a ClusterRole in the global namespace.",
+    ),
     "rbac.authorization.k8s.io/v1/ClusterRoleBinding": _bindings(
-        "clusterRoleBinding", "@rbac.v1.ClusterRoleBinding.roleRef"
+        "clusterRoleBinding", "RoleRef can only reference a ClusterRole in the global namespace."
     ),
     "certificates.k8s.io/v1/CertificateSigningRequest": table(
         NAME,
         AGE,
-        Column("SignerName", "@certificates.v1.CertificateSigningRequestSpec.signerName"),
-        Column("Requestor", "@certificates.v1.CertificateSigningRequestSpec.request"),
+        Column("SignerName", _SIGNER),
+        Column("Requestor", "Base64-encoded PKCS#10 CSR data"),
         Column("RequestedDuration", "@certificates.v1.CertificateSigningRequestSpec.expirationSeconds"),
-        Column("Condition", "@certificates.v1.CertificateSigningRequestStatus.conditions"),
+        Column("Condition", "Conditions applied to the request, such as approval or denial."),
         cells=_csr,
     ),
     "coordination.k8s.io/v1/Lease": table(
@@ -329,12 +339,6 @@ TABLES: Mapping[str, Table] = {
         AGE,
         cells=_csi_driver,
     ),
-    "storage.k8s.io/v1/CSIStorageCapacity": table(
-        NAME,
-        Column("StorageClassName", "@storage.v1.CSIStorageCapacity.storageClassName"),
-        Column("Capacity", "@storage.v1.CSIStorageCapacity.capacity"),
-        cells=_storage_capacity,
-    ),
     "admissionregistration.k8s.io/v1/MutatingWebhookConfiguration": _WEBHOOKS,
     "admissionregistration.k8s.io/v1/ValidatingWebhookConfiguration": _WEBHOOKS,
     "admissionregistration.k8s.io/v1/ValidatingAdmissionPolicy": table(
@@ -361,9 +365,7 @@ TABLES: Mapping[str, Table] = {
         Column("PreemptionPolicy", "@scheduling.v1.PriorityClass.preemptionPolicy"),
         cells=_priority_class,
     ),
-    "node.k8s.io/v1/RuntimeClass": table(
-        NAME, Column("Handler", "@node.v1.RuntimeClass.handler"), AGE, cells=_runtime_class
-    ),
+    "node.k8s.io/v1/RuntimeClass": table(NAME, Column("Handler"), AGE, cells=_runtime_class),
     "flowcontrol.apiserver.k8s.io/v1/FlowSchema": table(
         NAME,
         Column("PriorityLevel", "@flowcontrol.v1.PriorityLevelConfigurationReference.name"),
