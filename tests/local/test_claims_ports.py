@@ -7,7 +7,8 @@ import pytest
 
 from wherry.local import claims, config, ports
 from wherry.local.claims import claim, release
-from wherry.local.config import MAX_PROFILES, ClusterConfig, ConfigError
+from wherry.local.config import MAX_PROFILES, ClusterConfig
+from wherry.local.errors import ConfigError
 
 
 @pytest.fixture

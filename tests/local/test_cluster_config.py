@@ -5,7 +5,8 @@ from ipaddress import ip_address, ip_network
 import pytest
 
 from wherry.local import config
-from wherry.local.config import MAX_NODES, MAX_PROFILES, ClusterConfig, ConfigError
+from wherry.local.config import MAX_NODES, MAX_PROFILES, ClusterConfig
+from wherry.local.errors import ConfigError
 from wherry.local.layout import Layout, layout, profiles
 
 

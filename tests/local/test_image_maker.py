@@ -8,8 +8,8 @@ from typing import IO
 
 import pytest
 
+from wherry.local.errors import PackageError
 from wherry.local.images import maker, packages
-from wherry.local.images.packages import PackageError
 from wherry.local.images.recipes import Recipe
 
 SHELL = Recipe(name="shell", packages=("t-shell",), version_of="t-shell", command=("sh",))

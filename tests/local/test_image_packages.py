@@ -2,7 +2,8 @@
 
 import pytest
 
-from wherry.local.images.packages import PackageError, closure, parse_depends, upstream_version
+from wherry.local.errors import PackageError
+from wherry.local.images.packages import closure, parse_depends, upstream_version
 
 DEPENDS = """\
 web

@@ -11,7 +11,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from wherry.local import config
-from wherry.local.config import MAX_PROFILES, ConfigError
+from wherry.local.config import MAX_PROFILES
+from wherry.local.errors import ConfigError
 
 DIRECTORY = Path("/run/wherry")
 LINKS = Path("/sys/class/net")

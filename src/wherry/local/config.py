@@ -17,16 +17,13 @@ from pathlib import Path
 from typing import Any
 
 from wherry.lib.names import is_dns_label
+from wherry.local.errors import ConfigError
 from wherry.pki.files import write_atomically
 
 MAX_PROFILES = 9  # the tenth's services would reach into the first's pods
 MAX_NODES = 200
 USUAL_PORT = 8443
 CLUSTER_DOMAIN = "cluster.local"
-
-
-class ConfigError(Exception):
-    """What was asked for cannot be; the message says why."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,10 +12,10 @@ from collections.abc import Callable, Sequence
 from hashlib import sha256
 from pathlib import Path
 
+from wherry.local.errors import PackageError
 from wherry.local.images import packages
 from wherry.local.images.archive import docker_archive, image_config, tags
 from wherry.local.images.layers import Layer, file_in, make_layer
-from wherry.local.images.packages import PackageError
 from wherry.local.images.recipes import RECIPES, Recipe, chain, find
 from wherry.pki.files import locked, write_atomically
 

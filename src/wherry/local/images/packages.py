@@ -11,15 +11,13 @@ import subprocess
 from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 
+from wherry.local.errors import PackageError
+
 # As if nothing were installed: an image needs all of it, whatever the machine has.
 APT_OPTIONS = ("-o", "Dir::State::status=/dev/null", "-o", "Debug::NoLocking=1", "-o", "APT::Sandbox::User=root")
 LISTS = Path("/var/lib/apt/lists")
 
 Graph = Mapping[str, list[tuple[str, ...]]]  # package -> for each dependency the packages that satisfy it
-
-
-class PackageError(Exception):
-    """Packages cannot be found or fetched; the message says what to do."""
 
 
 def parse_depends(text: str) -> dict[str, list[tuple[str, ...]]]:

@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 
 from wherry.linux import procs
+from wherry.local.errors import NotStarted
 from wherry.local.layout import Layout
 from wherry.local.supervisor import records
 from wherry.local.supervisor.spawn import WHERRY, spawn
@@ -21,10 +22,6 @@ log = logging.getLogger(__name__)
 VARIABLE = "WHERRY_SUPERVISED"  # the directory of the profile that a process is a part of
 NAME = "supervisor"
 READY_WITHIN = 10.0  # seconds, on a machine that is busy
-
-
-class NotStarted(Exception):
-    """The supervisor did not come up; the message has the end of its log."""
 
 
 def enabled(layout: Layout) -> Path:

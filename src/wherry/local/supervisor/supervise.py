@@ -16,6 +16,7 @@ from pathlib import Path
 from wherry.linux import procs
 from wherry.local import config
 from wherry.local.config import ClusterConfig
+from wherry.local.errors import ConfigError
 from wherry.local.layout import Layout
 from wherry.local.supervisor import guardian, records
 from wherry.local.supervisor.parts import Part, parts
@@ -75,7 +76,7 @@ class Supervisor:
     def _read_config(self) -> None:
         try:
             cluster = config.load(self._layout.config)
-        except config.ConfigError as error:
+        except ConfigError as error:
             log.error("%s; going on as before", error)
             return
         self._wanted = self._parts(cluster, self._layout) if cluster else ()
