@@ -8,7 +8,7 @@ import pytest
 from wherry.local import claims, config, ports
 from wherry.local.claims import claim, release
 from wherry.local.config import MAX_PROFILES, ClusterConfig
-from wherry.local.errors import ConfigError
+from wherry.local.errors import ChoiceError
 
 
 @pytest.fixture
@@ -66,14 +66,14 @@ def test_an_index_that_another_profile_took_meanwhile_is_refused(machine):
     where, profile = machine
     other = profile("other", index=0)
     claim(other, 0, **where)
-    with pytest.raises(ConfigError, match=f"in use by {other}"):
+    with pytest.raises(ChoiceError, match=f"in use by {other}"):
         claim(profile("a", index=0), 0, **where)
 
 
 def test_a_machine_has_room_for_so_many_profiles(machine):
     where, profile = machine
     assert [claim(profile(f"p{i}"), **where) for i in range(MAX_PROFILES)] == list(range(MAX_PROFILES))
-    with pytest.raises(ConfigError, match="wherry delete"):
+    with pytest.raises(ChoiceError, match="wherry delete"):
         claim(profile("one-more"), **where)
 
 

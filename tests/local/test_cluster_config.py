@@ -6,7 +6,7 @@ import pytest
 
 from wherry.local import config
 from wherry.local.config import MAX_NODES, MAX_PROFILES, ClusterConfig
-from wherry.local.errors import ConfigError
+from wherry.local.errors import ChoiceError, ConfigError
 from wherry.local.layout import Layout, layout, profiles
 
 
@@ -47,7 +47,7 @@ def test_the_first_profile_is_laid_out_as_minikube_and_kubeadm_do():
 
 @pytest.mark.parametrize("name", ["", "Wherry", "a_b", "-a", "a-", "a.b", "a" * 41, "../etc"])
 def test_names_that_no_profile_can_have(name):
-    with pytest.raises(ConfigError, match="cannot be a profile's name"):
+    with pytest.raises(ChoiceError, match="cannot be a profile's name"):
         config.check_profile(name)
 
 
@@ -55,7 +55,7 @@ def test_names_that_no_profile_can_have(name):
     ("count", "words"), [(0, "1 to 200"), (-1, "1 to 200"), (201, "1 to 200"), (2, "takes none")]
 )
 def test_node_counts_that_cannot_be(count, words):
-    with pytest.raises(ConfigError, match=words):
+    with pytest.raises(ChoiceError, match=words):
         config.with_nodes(ClusterConfig("p", node_count=3), count)
 
 
@@ -66,7 +66,7 @@ def test_adding_nodes_keeps_those_that_are_there():
 
 
 def test_an_unknown_node_names_the_known_ones():
-    with pytest.raises(ConfigError, match="its nodes: p, p-m02"):
+    with pytest.raises(ChoiceError, match="its nodes: p, p-m02"):
         ClusterConfig("p", node_count=2).node("p-m03")
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from wherry.local import config
 from wherry.local.config import MAX_PROFILES
-from wherry.local.errors import ConfigError
+from wherry.local.errors import ChoiceError, ConfigError
 
 DIRECTORY = Path("/run/wherry")
 LINKS = Path("/sys/class/net")
@@ -20,7 +20,7 @@ LINKS = Path("/sys/class/net")
 
 def claim(directory: Path, wanted: int | None = None, claims: Path = DIRECTORY, links: Path = LINKS) -> int:
     """An index for the profile in `directory`: the one it has, else `wanted`, else the first free one.
-    Raises ConfigError when `wanted`, or every index, is another's."""
+    Raises ChoiceError when `wanted`, or every index, is another's."""
     with _locked(claims):
         holders = {index: _holder(claims, index) for index in range(MAX_PROFILES)}
         own = next((index for index, holder in holders.items() if holder == directory), None)
@@ -28,9 +28,9 @@ def claim(directory: Path, wanted: int | None = None, claims: Path = DIRECTORY, 
             return own
         free = [i for i, holder in holders.items() if holder is None and (i == wanted or not _bridge(links, i))]
         if wanted is not None and wanted not in free:
-            raise ConfigError(f"the networks of this profile are in use by {holders[wanted]}; delete one of the two")
+            raise ChoiceError(f"the networks of this profile are in use by {holders[wanted]}; delete one of the two")
         if not free:
-            raise ConfigError(f"{MAX_PROFILES} profiles are all that one machine can have; `wherry delete` one first")
+            raise ChoiceError(f"{MAX_PROFILES} profiles are all that one machine can have; `wherry delete` one first")
         chosen = free[0] if wanted is None else wanted
         link = claims / str(chosen)
         link.unlink(missing_ok=True)

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from wherry.lib.names import is_dns_label
-from wherry.local.errors import ConfigError
+from wherry.local.errors import ChoiceError, ConfigError
 from wherry.pki.files import write_atomically
 
 MAX_PROFILES = 9  # the tenth's services would reach into the first's pods
@@ -89,11 +89,11 @@ class ClusterConfig:
         return tuple(self._node(number) for number in range(1, self.node_count + 1))
 
     def node(self, name: str = "") -> NodeConfig:
-        """A node by name; "" is the first. Raises ConfigError."""
+        """A node by name; "" is the first. Raises ChoiceError."""
         found = next((node for node in self.nodes if node.name == (name or self.profile)), None)
         if found is None:
             known = ", ".join(node.name for node in self.nodes)
-            raise ConfigError(f"profile {self.profile!r} has no node {name!r}; its nodes: {known}")
+            raise ChoiceError(f"profile {self.profile!r} has no node {name!r}; its nodes: {known}")
         return found
 
     def _node(self, number: int) -> NodeConfig:
@@ -108,9 +108,9 @@ class ClusterConfig:
 
 
 def check_profile(profile: str) -> str:
-    """The name if it can be a profile's. Raises ConfigError."""
+    """The name if it can be a profile's. Raises ChoiceError."""
     if not is_dns_label(profile) or len(profile) > 40:
-        raise ConfigError(
+        raise ChoiceError(
             f"{profile!r} cannot be a profile's name: at most 40 lower case letters, digits and '-', "
             "beginning and ending with a letter or a digit"
         )
@@ -118,11 +118,11 @@ def check_profile(profile: str) -> str:
 
 
 def with_nodes(config: ClusterConfig, count: int) -> ClusterConfig:
-    """The same cluster with `count` nodes. Raises ConfigError: nodes are only added here."""
+    """The same cluster with `count` nodes. Raises ChoiceError: nodes are only added here."""
     if not 1 <= count <= MAX_NODES:
-        raise ConfigError(f"a cluster here has 1 to {MAX_NODES} nodes, not {count}")
+        raise ChoiceError(f"a cluster here has 1 to {MAX_NODES} nodes, not {count}")
     if count < config.node_count:
-        raise ConfigError(
+        raise ChoiceError(
             f"profile {config.profile!r} has {config.node_count} nodes and `start` takes none away; "
             f"drop --nodes to keep them, or `wherry delete --profile {config.profile}` and start again"
         )

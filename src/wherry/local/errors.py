@@ -1,7 +1,8 @@
 """What can go wrong with a cluster on this machine. Every message is for a user: what, and what to do about it.
 
 LocalError
-├── ConfigError       what was asked for cannot be, or a config is damaged
+├── ChoiceError       what was asked for cannot be
+├── ConfigError       a config on disk is damaged
 ├── NoSuchCluster     there is no profile of that name
 ├── MachineLacks      a requirement is missing
 ├── NotPermitted      not root
@@ -14,6 +15,9 @@ LocalError
 
 
 class LocalError(Exception): ...
+
+
+class ChoiceError(LocalError): ...
 
 
 class ConfigError(LocalError): ...
