@@ -113,14 +113,18 @@ def routes(nodes: Iterable[Obj], this_node: str) -> frozenset[NodeRoute]:
     return frozenset(route for node in nodes if node["metadata"]["name"] != this_node for route in _node_routes(node))
 
 
+def pod_cidrs(nodes: Iterable[Obj]) -> frozenset[str]:
+    """All nodes' pods, this node's too."""
+    return frozenset(cidr for node in nodes for cidr in _pod_cidrs(node))
+
+
+def _pod_cidrs(node: Obj) -> list[str]:
+    """IPv4 only."""
+    spec = node.get("spec", {})
+    return [cidr for cidr in spec.get("podCIDRs") or [spec.get("podCIDR")] if cidr and ":" not in cidr]
+
+
 def _node_routes(node: Obj) -> list[NodeRoute]:
-    spec, status = node.get("spec", {}), node.get("status", {})
-    cidrs = spec.get("podCIDRs") or [spec.get("podCIDR")]
-    addresses = [a["address"] for a in status.get("addresses", ()) if a.get("type") == "InternalIP"]
-    return [
-        NodeRoute(cidr, gateway)
-        for cidr in cidrs
-        if cidr and ":" not in cidr
-        for gateway in addresses[:1]
-        if ":" not in gateway
-    ]
+    addresses = [a["address"] for a in node.get("status", {}).get("addresses", ()) if a.get("type") == "InternalIP"]
+    gateways = [address for address in addresses if ":" not in address]
+    return [NodeRoute(cidr, gateway) for cidr in _pod_cidrs(node) for gateway in gateways[:1]]
