@@ -17,6 +17,7 @@ import orjson
 
 from wherry.api import Obj
 from wherry.api.kinds import Kind
+from wherry.apiserver import views
 from wherry.store import Record
 
 HEAD = b'{"metadata":{'
@@ -44,20 +45,14 @@ def prefix(kind: Kind) -> bytes:
 
 def whole(kind: Kind, record: Record) -> bytes:
     """The object as a client gets it."""
+    if kind.stored is not None:
+        return orjson.dumps(decode(kind, record))
     return b'%s%d",%s' % (prefix(kind), record.revision, record.value)
 
 
-def item(record: Record) -> bytes:
-    """The object as an item of a list."""
-    return ITEM % record.revision + record.value
-
-
-def decode(kind: Kind, record: Record, revision: int = 0) -> Obj:
-    """The object as a dict; `revision`: another resourceVersion than the record's (that of a deletion)."""
-    loaded: Obj = orjson.loads(b'%s%d",%s' % (prefix(kind), revision or record.revision, record.value))
+def decode(kind: Kind, record: Record) -> Obj:
+    """The object as a dict, as its kind shows it."""
+    if kind.stored is not None:
+        return views.to_view(kind, decode(kind.stored, record))
+    loaded: Obj = orjson.loads(b'%s%d",%s' % (prefix(kind), record.revision, record.value))
     return loaded
-
-
-def response_bytes(obj: Any) -> bytes:
-    """A document that was never stored."""
-    return orjson.dumps(obj)

@@ -30,6 +30,11 @@ class Accepted:
     transform: str = ""
     version: str = "v1"
 
+    @property
+    def stream_type(self) -> str:
+        """The content type of a watch."""
+        return f"{PROTOBUF};stream=watch" if self.media_type == PROTOBUF else self.media_type
+
 
 @dataclass(frozen=True, slots=True)
 class _Clause:
@@ -84,19 +89,23 @@ def _accept_clause(clause: _Clause, watch: bool) -> Accepted | None:
         media_type = JSON
     elif clause.type == YAML and not watch:
         media_type = YAML
+    elif clause.type == PROTOBUF:
+        media_type = PROTOBUF
     else:
         return None
     transform = clause.get("as")
     if not transform:
         return Accepted(media_type)
     version, group = clause.get("v"), clause.get("g")
+    if transform == "Table" and media_type == PROTOBUF:
+        return None
     if transform in TRANSFORMS and group == META_GROUP and version in ("v1", "v1beta1"):
         return Accepted(media_type, transform, version)
     return None
 
 
 def body_format(content_type: str) -> str:
-    """`json` or `yaml`: how a request's object is written. Raises StatusError (415)."""
+    """`json`, `yaml` or `protobuf`: how a request's object is written. Raises StatusError (415)."""
     kind = content_type.partition(";")[0].strip().lower()
     if kind in ("", JSON):
         return "json"

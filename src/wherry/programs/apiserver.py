@@ -113,15 +113,15 @@ def _cannot_listen(flags: Flags, error: OSError) -> StartError:
 def _build(flags: Flags, pki: "Pki") -> Any:
     """The server's parts, over the store that the flags name."""
     from wherry.apiserver.authn.certificates import by_certificate
-    from wherry.apiserver.authn.tokenfile import StaticTokens, TokenFileError
+    from wherry.apiserver.authn import tokenfile
     from wherry.apiserver.core import Settings
     from wherry.apiserver.server import ApiServer
 
     methods: list[Any] = [by_certificate]
     if flags.token_auth_file:
         try:
-            methods.append(StaticTokens(flags.token_auth_file))
-        except TokenFileError as error:
+            methods.append(tokenfile.read(flags.token_auth_file))
+        except tokenfile.TokenFileError as error:
             raise StartError(str(error), EXIT_USAGE) from error
     settings = Settings(service_cidr=flags.service_cidr, advertise_address=flags.advertised, port=flags.port)
     return ApiServer(_open_store(flags), settings, methods)

@@ -1,4 +1,4 @@
-"""Static tokens: upstream's CSV file, `token,user,uid,"group1,group2"` a line."""
+"""Static tokens, and upstream's CSV file of them: `token,user,uid,"group1,group2"` a line."""
 
 import csv
 from pathlib import Path
@@ -19,22 +19,28 @@ def bearer(request: Request) -> str:
     return header[7:].strip()
 
 
-class StaticTokens:
-    """Users by token, read once."""
+def read(path: Path) -> "StaticTokens":
+    """The users of a token file. Raises TokenFileError."""
+    try:
+        text = path.read_text()
+    except OSError as error:
+        raise TokenFileError(f"token file {path}: {error.strerror}") from error
+    users: dict[str, User] = {}
+    for number, row in enumerate(csv.reader(text.splitlines(), skipinitialspace=True), 1):
+        if not row or row[0].startswith("#"):
+            continue
+        if len(row) < 3 or not row[0] or not row[1]:
+            raise TokenFileError(f'token file {path}, line {number}: want token,user,uid,"groups"')
+        groups = [group.strip() for group in row[3].split(",") if group.strip()] if len(row) > 3 else []
+        users[row[0]] = User(row[1], (*groups, AUTHENTICATED), row[2])
+    return StaticTokens(users)
 
-    def __init__(self, path: Path) -> None:
-        try:
-            text = path.read_text()
-        except OSError as error:
-            raise TokenFileError(f"token file {path}: {error.strerror}") from error
-        self._users: dict[str, User] = {}
-        for number, row in enumerate(csv.reader(text.splitlines(), skipinitialspace=True), 1):
-            if not row or row[0].startswith("#"):
-                continue
-            if len(row) < 3 or not row[0] or not row[1]:
-                raise TokenFileError(f'token file {path}, line {number}: want token,user,uid,"groups"')
-            groups = [group.strip() for group in row[3].split(",") if group.strip()] if len(row) > 3 else []
-            self._users[row[0]] = User(row[1], (*groups, AUTHENTICATED), row[2])
+
+class StaticTokens:
+    """Users by token. `users` may change while the server runs."""
+
+    def __init__(self, users: dict[str, User]) -> None:
+        self.users = users
 
     async def __call__(self, request: Request) -> User | None:
-        return self._users.get(bearer(request))
+        return self.users.get(bearer(request))

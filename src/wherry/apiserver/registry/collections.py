@@ -22,4 +22,4 @@ async def delete_collection(api: Api, call: Call) -> Response:
         except StatusError as error:
             if error.code != 404:
                 raise
-    return forms.many(call.kind, records, page, accepted)
+    return forms.many(api, call, records, page, accepted)

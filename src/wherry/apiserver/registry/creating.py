@@ -28,7 +28,7 @@ async def create(api: Api, call: Call) -> Response:
     wipe(obj["metadata"])
     match_namespace(obj["metadata"], call.kind, call.target.namespace)
     record = await store_new(api, call, obj, options)
-    return forms.one(call.kind, record, accepted, 201)
+    return forms.one(api, call, record, accepted, 201)
 
 
 def read_options(call: Call, kind: str, patch_type: str = "") -> WriteOptions:
@@ -68,7 +68,7 @@ async def store_new(api: Api, call: Call, obj: Obj, options: WriteOptions, subre
     """Run a new object through the stages and commit it. Raises StatusError."""
     write = Write(api, call, call.kind, options, obj, subresource=subresource)
     writing.begin(write)
-    generated = fill_system_fields(api, obj)
+    generated = fill_system_fields(api, write.new)
     writing.finish(write)
     for attempt in range(NAME_ATTEMPTS):
         try:
@@ -78,7 +78,8 @@ async def store_new(api: Api, call: Call, obj: Obj, options: WriteOptions, subre
                 raise exists(call.kind, write.name, mismatch.current) from None
             if attempt + 1 == NAME_ATTEMPTS:
                 break
-            obj["metadata"]["name"] = generate_name(api, obj["metadata"]["generateName"])
+            metadata = write.new["metadata"]
+            metadata["name"] = generate_name(api, metadata["generateName"])
     raise errors.name_not_generated(call.kind, write.name)
 
 

@@ -40,7 +40,7 @@ async def delete(api: Api, call: Call) -> Response:
     namespace = target.namespace if call.kind.namespaced else ""
     answer, status = await delete_one(api, call, namespace, target.name, options)
     if answer.get("kind") != "Status":
-        answer = forms.shaped(call.kind, answer, accepted)
+        answer = forms.shaped(api, call, answer, accepted)
     return forms.document(answer, accepted, status)
 
 

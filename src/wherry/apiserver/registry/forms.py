@@ -1,4 +1,4 @@
-"""How answers look: the object itself, metadata only, or a Table; JSON or YAML; whole, in lists and in watches."""
+"""How answers look: objects and lists themselves, metadata only, or a Table; in JSON, YAML or protobuf."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -6,12 +6,24 @@ from typing import Any
 import orjson
 
 from wherry.aio.http.messages import Response
-from wherry.api import Obj
-from wherry.api.kinds import Kind
+from wherry.api import Obj, errors, tables
 from wherry.apiserver import encoding
-from wherry.apiserver.negotiation import JSON, YAML, Accepted
-from wherry.apiserver.selection import Selection
-from wherry.store import Change, Record
+from wherry.apiserver.core import Api, Call
+from wherry.apiserver.negotiation import JSON, PROTOBUF, YAML, Accepted
+from wherry.store import Record
+
+INCLUDES = ("", "None", "Metadata", "Object")
+
+
+def document(body: Any, accepted: Accepted, status: int = 200) -> Response:
+    """An answer made from plain values."""
+    if accepted.media_type == YAML:
+        return Response(status, _yaml(body), YAML)
+    if accepted.media_type == PROTOBUF:
+        data = _protobuf(body)
+        if data is not None:
+            return Response(status, data, PROTOBUF)
+    return Response(status, orjson.dumps(body) + b"\n", JSON)
 
 
 def _yaml(body: Any) -> bytes:
@@ -20,24 +32,35 @@ def _yaml(body: Any) -> bytes:
     return yamltext.dump(body)
 
 
-def document(body: Any, accepted: Accepted, status: int = 200) -> Response:
-    """An answer made from plain values."""
-    if accepted.media_type == YAML:
-        return Response(status, _yaml(body), YAML)
-    return Response(status, orjson.dumps(body), JSON)
+def _protobuf(body: Obj) -> bytes | None:
+    from wherry.wire.protobuf import envelope
+
+    return envelope.encode(body)
 
 
-def one(kind: Kind, record: Record, accepted: Accepted, status: int = 200) -> Response:
+def one(api: Api, call: Call, record: Record, accepted: Accepted, status: int = 200) -> Response:
     """The answer for one object."""
     if not accepted.transform and accepted.media_type == JSON:
-        return Response(status, encoding.whole(kind, record), JSON)
-    return document(shaped(kind, encoding.decode(kind, record), accepted), accepted, status)
+        return Response(status, encoding.whole(call.kind, record), JSON)
+    obj = encoding.decode(call.kind, record)
+    if not record.revision:
+        del obj["metadata"]["resourceVersion"]
+    return document(shaped(api, call, obj, accepted), accepted, status)
 
 
-def shaped(kind: Kind, obj: Obj, accepted: Accepted) -> Obj:
-    """One object in the form asked for."""
-    if accepted.transform == "PartialObjectMetadata":
-        return metadata_only(obj, accepted.version)
+def shaped(api: Api, call: Call, obj: Obj, accepted: Accepted) -> Obj:
+    """One object in the form asked for. Raises StatusError."""
+    match accepted.transform:
+        case "PartialObjectMetadata":
+            return metadata_only(obj, accepted.version)
+        case "PartialObjectMetadataList":
+            raise errors.not_acceptable(
+                f"you requested {accepted.transform}, but the requested object is not a list (*core.{call.kind.kind})"
+            )
+        case "Table":
+            version = obj["metadata"].get("resourceVersion")
+            metadata = {"resourceVersion": version} if version else {}
+            return table(api, call, [obj], metadata, accepted.version)
     return obj
 
 
@@ -46,6 +69,27 @@ def metadata_only(obj: Obj, version: str) -> Obj:
         "kind": "PartialObjectMetadata",
         "apiVersion": f"meta.k8s.io/{version}",
         "metadata": obj["metadata"],
+    }
+
+
+def table(api: Api, call: Call, objects: list[Obj], metadata: Obj, version: str) -> Obj:
+    """Objects as rows. Raises StatusError."""
+    include = call.query.get("includeObject", "")
+    if include not in INCLUDES:
+        found = errors.invalid_value("includeObject", include, "must be 'Metadata', 'Object', 'None', or empty")
+        raise errors.bad_request(f"Unable to convert to Table as requested: {found}")
+    columns, rows = tables.render(call.kind, objects, api.clock.now())
+    for row, obj in zip(rows, objects, strict=True):
+        if include == "Object":
+            row["object"] = obj
+        else:
+            row["object"] = None if include == "None" else metadata_only(obj, version)
+    return {
+        "kind": "Table",
+        "apiVersion": f"meta.k8s.io/{version}",
+        "metadata": metadata,
+        "columnDefinitions": columns,
+        "rows": rows,
     }
 
 
@@ -66,10 +110,11 @@ class Page:
         return found
 
 
-def many(kind: Kind, records: list[Record], page: Page, accepted: Accepted) -> Response:
+def many(api: Api, call: Call, records: list[Record], page: Page, accepted: Accepted) -> Response:
     """The answer for a list: fragments that are never joined here, nothing decoded."""
-    if accepted.transform or accepted.media_type != JSON:
-        return document(_list_document(kind, records, page, accepted), accepted)
+    kind = call.kind
+    if accepted.transform or accepted.media_type != JSON or kind.stored is not None:
+        return document(_list_document(api, call, records, page, accepted), accepted)
     head = b'{"kind":"%s","apiVersion":"%s","metadata":%s,"items":[' % (
         kind.list_kind.encode(),
         kind.api_version.encode(),
@@ -85,56 +130,20 @@ def many(kind: Kind, records: list[Record], page: Page, accepted: Accepted) -> R
     return Response(200, body, JSON)
 
 
-def _list_document(kind: Kind, records: list[Record], page: Page, accepted: Accepted) -> Obj:
+def _list_document(api: Api, call: Call, records: list[Record], page: Page, accepted: Accepted) -> Obj:
+    kind = call.kind
     objects = [encoding.decode(kind, record) for record in records]
-    if accepted.transform == "PartialObjectMetadataList":
-        items = [metadata_only(obj, accepted.version) for obj in objects]
-        list_kind, api_version = accepted.transform, f"meta.k8s.io/{accepted.version}"
-    else:
-        items = [{key: value for key, value in obj.items() if key not in ("kind", "apiVersion")} for obj in objects]
-        list_kind, api_version = kind.list_kind, kind.api_version
+    list_kind, api_version = kind.list_kind, kind.api_version
+    match accepted.transform:
+        case "Table":
+            return table(api, call, objects, page.metadata(), accepted.version)
+        case "PartialObjectMetadata":
+            raise errors.not_acceptable(
+                f"you requested {accepted.transform}, but the requested object is a list (*core.{kind.list_kind})"
+            )
+        case "PartialObjectMetadataList":
+            items = [metadata_only(obj, accepted.version) for obj in objects]
+            list_kind, api_version = "PartialObjectMetadataList", f"meta.k8s.io/{accepted.version}"
+        case _:
+            items = [{key: obj[key] for key in obj if key not in ("kind", "apiVersion")} for obj in objects]
     return {"kind": list_kind, "apiVersion": api_version, "metadata": page.metadata(), "items": items}
-
-
-@dataclass(frozen=True, slots=True)
-class EventForm:
-    """A watch's events: the changes that its selection concerns, in the form that its client asked for."""
-
-    kind: Kind
-    accepted: Accepted
-    selection: Selection | None = None
-
-    def event(self, change: Change) -> bytes:
-        kind = self._event_type(change)
-        if not kind:
-            return b""
-        record = change.record if change.record is not None and kind != "DELETED" else change.previous
-        assert record is not None
-        if record.revision != change.revision:  # a deletion: the last state at the deletion's revision
-            record = record._replace(revision=change.revision)
-        return self.line(kind, record)
-
-    def _event_type(self, change: Change) -> str:
-        """What happened as far as these watchers see: leaving the selection is a deletion."""
-        selection, record, previous = self.selection, change.record, change.previous
-        if selection is None:
-            return "DELETED" if record is None else "ADDED" if previous is None else "MODIFIED"
-        before = previous is not None and selection.matches(previous)
-        after = record is not None and selection.matches(record)
-        if after:
-            return "MODIFIED" if before else "ADDED"
-        return "DELETED" if before else ""
-
-    def line(self, kind: str, record: Record) -> bytes:
-        if not self.accepted.transform:
-            return b'{"type":"%s","object":%s}\n' % (kind.encode(), encoding.whole(self.kind, record))
-        obj = shaped(self.kind, encoding.decode(self.kind, record), self.accepted)
-        return orjson.dumps({"type": kind, "object": obj}) + b"\n"
-
-    def bookmark(self, revision: int, initial_events_end: bool = False) -> bytes:
-        metadata: Obj = {"resourceVersion": str(revision)}
-        if initial_events_end:
-            metadata["annotations"] = {"k8s.io/initial-events-end": "true"}
-        obj: Obj = {"kind": self.kind.kind, "apiVersion": self.kind.api_version, "metadata": metadata}
-        obj = shaped(self.kind, obj, self.accepted)
-        return orjson.dumps({"type": "BOOKMARK", "object": obj}) + b"\n"

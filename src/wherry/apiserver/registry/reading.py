@@ -26,26 +26,14 @@ async def get(api: Api, call: Call) -> Response:
     record = await storage.current(api, call.kind, target.namespace if call.kind.namespaced else "", target.name)
     if record is None:
         raise errors.not_found(call.kind, target.name)
-    if accepted.transform == "PartialObjectMetadataList":
-        raise _not_a_list(call.kind)
-    return forms.one(call.kind, record, accepted)
-
-
-def _not_a_list(kind: Kind) -> errors.StatusError:
-    return errors.not_acceptable(
-        f"you requested PartialObjectMetadataList, but the requested object is not a list (*core.{kind.kind})"
-    )
+    return forms.one(api, call, record, accepted)
 
 
 async def list_(api: Api, call: Call) -> Response:
     accepted = negotiation.accept(call.request.headers.get("Accept"), collection=True)
-    if accepted.transform == "PartialObjectMetadata":
-        raise errors.not_acceptable(
-            f"you requested PartialObjectMetadata, but the requested object is a list (*core.{call.kind.list_kind})"
-        )
     wanted = options.list_options(call.query)
     records, page = await select_records(api, call.kind, call.target.namespace, wanted)
-    return forms.many(call.kind, records, page, accepted)
+    return forms.many(api, call, records, page, accepted)
 
 
 async def select_records(api: Api, kind: Kind, namespace: str, wanted: ListOptions) -> tuple[list[Record], Page]:

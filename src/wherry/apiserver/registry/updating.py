@@ -33,7 +33,7 @@ async def update(api: Api, call: Call) -> Response:
         return ready.pop() if ready else _read(api, call, options)  # a second attempt needs an object of its own
 
     record, created = await change(api, call, options, new_object)
-    return forms.one(call.kind, record, accepted, 201 if created else 200)
+    return forms.one(api, call, record, accepted, 201 if created else 200)
 
 
 def _read(api: Api, call: Call, options: WriteOptions) -> Obj:
@@ -71,7 +71,7 @@ async def patch(api: Api, call: Call) -> Response:
         return patched.obj
 
     record, created = await change(api, call, options, new_object, applying=patch_type == "apply")
-    return forms.one(call.kind, record, accepted, 201 if created else 200)
+    return forms.one(api, call, record, accepted, 201 if created else 200)
 
 
 async def change(
@@ -106,7 +106,7 @@ async def _create(api: Api, call: Call, options: WriteOptions, new_object: Chang
     obj["metadata"].pop("resourceVersion", None)
     write = Write(api, call, kind, options, obj, applying=applying)
     writing.begin(write)
-    fill_system_fields(api, obj)
+    fill_system_fields(api, write.new)
     writing.finish(write)
     return await writing.commit(write)
 
@@ -121,7 +121,7 @@ async def _update(
     _check_version(kind, write.new, current, call.target.name)
     writing.begin(write)
     writing.finish(write)
-    if _finished_deleting(write.new, old):
+    if _finished_deleting(write.new, write.old or old):
         return await deleting.remove_finished(write)
     return await writing.commit(write)
 

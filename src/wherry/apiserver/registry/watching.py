@@ -11,7 +11,7 @@ from wherry.apiserver.core import Api, Call
 from wherry.apiserver.hub import Watcher
 from wherry.apiserver.options import ListOptions
 from wherry.apiserver.registry import storage
-from wherry.apiserver.registry.forms import EventForm
+from wherry.apiserver.registry.events import EventForm, event_form
 from wherry.apiserver.registry.reading import version_of, wait_for
 from wherry.apiserver.selection import select
 from wherry.store import Compacted
@@ -30,7 +30,7 @@ async def watch(api: Api, call: Call) -> Response:
     selection = select(call.kind, wanted.labels, fields)
     namespace = target.namespace if call.kind.namespaced else ""
     prefix = storage.prefix(call.kind, namespace or selection.equals("metadata.namespace"))
-    form = EventForm(call.kind, accepted, None if selection.everything else selection)
+    form = event_form(api, call, accepted, None if selection.everything else selection)
     version = version_of(wanted.version)
     if version:
         await wait_for(api, version)
@@ -40,7 +40,7 @@ async def watch(api: Api, call: Call) -> Response:
         return Response(200, _expired(error))
     limit = wanted.timeout or api.random.uniform(MINIMUM_SECONDS, 2 * MINIMUM_SECONDS)
     _Timers(watcher, limit, wanted.bookmarks)
-    return Response(200, watcher)
+    return Response(200, watcher, accepted.stream_type)
 
 
 def _expired(error: Compacted) -> bytes:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from wherry.api import Obj, errors
 from wherry.api.kinds import Kind
-from wherry.apiserver import admission, encoding, strategies
+from wherry.apiserver import admission, encoding, strategies, views
 from wherry.apiserver.admission.attributes import Attributes, Operation
 from wherry.apiserver.core import Api, Call
 from wherry.apiserver.options import WriteOptions
@@ -20,7 +20,8 @@ from wherry.store import Record
 
 @dataclass(slots=True)
 class Write:
-    """One object being written. `old` and `record` are what is there now; None for a create."""
+    """One object being written. `old` and `record` are what is there now; None for a create. `kind` is the stored
+    kind once a view's object has been converted."""
 
     api: Api
     call: Call
@@ -56,6 +57,17 @@ def manage(write: Write) -> None:
     """Note who set which fields."""
     if write.applying:
         return
+
+
+def convert(write: Write) -> None:
+    """From a view's object to the stored kind's."""
+    kind = write.kind
+    if kind.stored is None:
+        return
+    write.new = views.to_stored(kind, write.new)
+    if write.record is not None:
+        write.old = encoding.decode(kind.stored, write.record)
+    write.kind = kind.stored
 
 
 def mutate(write: Write) -> None:
@@ -102,7 +114,7 @@ def admit(write: Write) -> None:
 Stage = Callable[[Write], None]
 
 # Before the object gets its identity, and after.
-BEGIN: tuple[Stage, ...] = (manage, mutate)
+BEGIN: tuple[Stage, ...] = (manage, convert, mutate)
 FINISH: tuple[Stage, ...] = (prepare, validate, admit)
 
 
