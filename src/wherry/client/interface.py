@@ -160,8 +160,10 @@ class Client(Protocol):
         label_selector: str = "",
         field_selector: str = "",
         bookmarks: bool = True,
+        timeout: int = 0,
     ) -> AsyncIterator[Event]:
-        """Ends when the server ends it; raises Gone when the version is too old. `informer` reconnects."""
+        """Ends when the server ends it, at the latest after `timeout` seconds (0: the server decides). Raises Gone
+        when the version is too old. `informer` reconnects. Close with `aclose` what is not read to its end."""
 
     async def request(
         self,
@@ -173,5 +175,8 @@ class Client(Protocol):
         content_type: str = "",
     ) -> RawResponse:
         """Any path, nothing interpreted and no error raised for a status."""
+
+    def stream(self, path: str, *, query: dict[str, str] | None = None) -> AsyncIterator[bytes]:
+        """GET a body that is read as it comes (followed logs). Raises the Status's error before the first item."""
 
     async def close(self) -> None: ...

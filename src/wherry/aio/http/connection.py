@@ -10,7 +10,7 @@ from wherry.aio.http import answers
 from wherry.aio.http.heads import CONTINUE, response_head
 from wherry.aio.http.incoming import Asked, Incoming, Phase, Refused
 from wherry.aio.http.messages import Headers, Push, Request, Response, Upgrade, UpgradedConnection
-from wherry.aio.http.writer import ConnectionSink, Writer
+from wherry.aio.http.writer import ConnectionSink, Writer, notice_death
 from wherry.aio.tasks import start_now
 
 if TYPE_CHECKING:
@@ -63,6 +63,7 @@ class Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport: asyncio.Transport = transport  # type: ignore[assignment]
         self._writer = Writer(self._transport, self._loop)
+        notice_death(transport)
         tls = transport.get_extra_info("ssl_object")
         self._tls = tls is not None
         certificate = tls.getpeercert(True) if tls is not None else None

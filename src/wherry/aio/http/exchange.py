@@ -7,7 +7,7 @@ from typing import NamedTuple
 import httptools
 
 from wherry.aio.http.messages import Headers, UpgradedConnection
-from wherry.aio.http.writer import Writer
+from wherry.aio.http.writer import Writer, notice_death
 
 STREAM_BUFFER = 1024 * 1024  # bytes of a streamed body read ahead of its reader
 
@@ -125,6 +125,7 @@ class ClientConnection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport: asyncio.Transport = transport  # type: ignore[assignment]
         self._writer = Writer(self._transport, self._loop)
+        notice_death(transport)
 
     def pause_writing(self) -> None:
         self._writer.pause()

@@ -1,11 +1,25 @@
 """The sending half of a connection: back-pressure, and writes that no longer matter are dropped quietly."""
 
 import asyncio
+import socket
 
 from wherry.aio.http.heads import END_OF_CHUNKS
 from wherry.aio.http.messages import Chunk
 
 HIGH_WATER = 256 * 1024  # bytes that may wait in the transport before writers are asked to pause
+
+# Seconds of silence before the kernel asks a TCP peer whether it lives, between questions, and how many stay
+# unanswered before the connection is lost: a watch on a machine that vanished ends within a minute.
+KEEP_ALIVE = ((socket.TCP_KEEPIDLE, 30), (socket.TCP_KEEPINTVL, 10), (socket.TCP_KEEPCNT, 3))
+
+
+def notice_death(transport: asyncio.BaseTransport) -> None:
+    """Let the kernel find out about peers that vanish without a word."""
+    sock = transport.get_extra_info("socket")
+    if sock is not None and sock.family in (socket.AF_INET, socket.AF_INET6):
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        for option, value in KEEP_ALIVE:
+            sock.setsockopt(socket.IPPROTO_TCP, option, value)
 
 
 class Writer:
