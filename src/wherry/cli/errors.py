@@ -3,6 +3,7 @@
 The codes are those of sysexits.h where it has one; docs/cli.md has the table for users.
 """
 
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -27,6 +28,15 @@ CODES: tuple[tuple[type[errors.LocalError], int], ...] = (
     (errors.PackageError, UNAVAILABLE),
 )
 
+# Errors of packages that a command may not have imported, and need not import to fail.
+FOREIGN: tuple[tuple[str, str, int], ...] = (
+    ("wherry.local.network.plan", "NetworkConflict", UNAVAILABLE),
+    ("wherry.client.kubeconfig", "KubeconfigError", CONFIG),
+    ("wherry.client.interface", "ApiError", FAILED),
+    ("wherry.engine.interface", "EngineError", FAILED),
+    ("wherry.pki.authority", "PkiError", CONFIG),
+)
+
 
 class Failure(click.ClickException):
     """One message on standard error, in the form `wherry: ...`, and an exit code."""
@@ -44,9 +54,20 @@ def reported() -> Iterator[None]:
     """Errors that a user can do something about become a Failure; the others are bugs and pass."""
     try:
         yield
-    except errors.LocalError as error:
-        raise Failure(str(error), next(code for kind, code in CODES if isinstance(error, kind))) from error
     except PermissionError as error:
         raise Failure(f"not permitted: {error}; are you root?", NO_PERMISSION) from error
-    except OSError as error:
-        raise Failure(f"the system refused: {error}") from error
+    except Exception as error:
+        code = _code(error)
+        if code is None:
+            raise
+        raise Failure(str(error), code) from error
+
+
+def _code(error: Exception) -> int | None:
+    for kind, code in CODES:
+        if isinstance(error, kind):
+            return code
+    for module, name, code in FOREIGN:
+        if module in sys.modules and isinstance(error, getattr(sys.modules[module], name)):
+            return code
+    return FAILED if isinstance(error, OSError) else None

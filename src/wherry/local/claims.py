@@ -6,7 +6,7 @@ the same index. A claim whose profile is gone, or has another index by now, is f
 
 import fcntl
 import os
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -18,15 +18,22 @@ DIRECTORY = Path("/run/wherry")
 LINKS = Path("/sys/class/net")
 
 
-def claim(directory: Path, wanted: int | None = None, claims: Path = DIRECTORY, links: Path = LINKS) -> int:
-    """An index for the profile in `directory`: the one it has, else `wanted`, else the first free one.
-    Raises ChoiceError when `wanted`, or every index, is another's."""
+def claim(
+    directory: Path,
+    wanted: int | None = None,
+    avoid: Collection[int] = (),
+    claims: Path = DIRECTORY,
+    links: Path = LINKS,
+) -> int:
+    """An index for the profile in `directory`: the one it has, else `wanted`, else the first free one that is not in
+    `avoid`. Raises ChoiceError when `wanted`, or every index, is another's."""
     with _locked(claims):
         holders = {index: _holder(claims, index) for index in range(MAX_PROFILES)}
         own = next((index for index, holder in holders.items() if holder == directory), None)
         if own is not None and wanted in (None, own):
             return own
-        free = [i for i, holder in holders.items() if holder is None and (i == wanted or not _bridge(links, i))]
+        unclaimed = [index for index, holder in holders.items() if holder is None and index not in avoid]
+        free = [index for index in unclaimed if index == wanted or not _bridge(links, index)]
         if wanted is not None and wanted not in free:
             raise ChoiceError(f"the networks of this profile are in use by {holders[wanted]}; delete one of the two")
         if not free:
@@ -50,6 +57,11 @@ def release(directory: Path, claims: Path = DIRECTORY) -> None:
             claims.rmdir()
         except OSError:
             pass  # others have claims
+
+
+def index_of(directory: Path, claims: Path = DIRECTORY) -> int | None:
+    """The index that the profile in `directory` holds."""
+    return next((index for index in range(MAX_PROFILES) if _target(claims / str(index)) == directory), None)
 
 
 @contextmanager

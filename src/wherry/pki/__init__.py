@@ -4,6 +4,5 @@ Every private file is made with mode 0600 before its bytes are written. `cryptog
 
     authority    load or make a CA; issue server and client certificates; the service-account key pair
     identities   who the cluster's components are: user name and groups of each certificate
-    kubeconfig   a kubeconfig for one identity
     files        whole files or none, private files, a lock among processes
 """
