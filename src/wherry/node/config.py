@@ -17,6 +17,7 @@ class NodeConfig:
     cluster_dns: str = ""
     cluster_domain: str = "cluster.local"
     netns: str = ""
+    boot_id: str = ""
     capacity: dict[str, str] = field(default_factory=dict)
     memory: int = 0
     port: int = 10250

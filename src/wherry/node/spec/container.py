@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from wherry.api import Obj, meta
-from wherry.engine.interface import ContainerSpec, Image, Mount
+from wherry.engine.specs import ContainerSpec, Image, Mount
 from wherry.node import environment
 from wherry.node.config import NodeConfig
 from wherry.node.spec import resources, sandbox, security

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from wherry.api import Obj
-from wherry.engine.interface import Resources
+from wherry.engine.specs import Resources
 from wherry.lib import quantity
 from wherry.node.plan.podspec import containers, is_sidecar, sidecars
 from wherry.node.plan.qos import BEST_EFFORT, BURSTABLE, GUARANTEED, qos_class

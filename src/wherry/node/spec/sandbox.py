@@ -1,12 +1,13 @@
 """What the containers of a pod share."""
 
 from wherry.api import Obj, meta
-from wherry.engine.interface import SandboxSpec
+from wherry.engine.specs import SandboxSpec
 from wherry.node.config import NodeConfig
-from wherry.node.network import HostPort
+from wherry.node.network.plan import HostPort
 from wherry.node.plan.podspec import containers, host_network, sidecars
 from wherry.node.spec import files, resources
 
+BOOT = "wherry.io/boot"
 UID, NAMESPACE, NAME = "io.kubernetes.pod.uid", "io.kubernetes.pod.namespace", "io.kubernetes.pod.name"
 
 
@@ -30,7 +31,7 @@ def build(pod: Obj, id: str, netns: str | None, config: NodeConfig, machine_host
         host_pid=bool(spec.get("hostPID")),
         share_pid=bool(spec.get("shareProcessNamespace")),
         resources=resources.of_pod(pod),
-        labels=labels(pod),
+        labels=labels(pod) | {BOOT: config.boot_id},
     )
 
 

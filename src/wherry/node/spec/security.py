@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from wherry.api import Obj
-from wherry.engine.interface import Security
+from wherry.engine.specs import Security
 
 _SHARED = ("runAsUser", "runAsGroup", "runAsNonRoot", "seccompProfile", "appArmorProfile", "seLinuxOptions")
 

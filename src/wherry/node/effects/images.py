@@ -1,0 +1,53 @@
+"""Fetch images."""
+
+import time
+from dataclasses import replace
+
+from wherry.api import Obj
+from wherry.api.kinds import SECRET
+from wherry.engine.interface import EngineError, ImageInvalid
+from wherry.node.job import Job
+from wherry.node.plan import view
+from wherry.node.plan.actions import PullImage
+
+
+async def pull(job: Job, action: PullImage) -> None:
+    """Begin to fetch the image of a container."""
+    before = job.memory.images.get(action.container, view.Image())
+    job.memory.images[action.container] = replace(before, pulling=True, error="")
+    job.event("Normal", "Pulling", f'Pulling image "{action.image}"', action.container)
+    job.background(_pull(job, action), "pull of an image")
+
+
+async def _pull(job: Job, action: PullImage) -> None:
+    before, started = job.memory.images[action.container], time.monotonic()
+    try:
+        image = await job.parts.puller.pull(action.image, await _secrets(job))
+    except ImageInvalid as error:
+        job.memory.images[action.container] = view.Image(invalid=str(error))
+        _complain(job, action, "InvalidImageName", str(error))
+    except EngineError as error:
+        job.memory.images[action.container] = view.Image(
+            error=f'failed to pull image "{action.image}": {error}', failed_at=job.now, failures=before.failures + 1
+        )
+        _complain(job, action, "ErrImagePull", str(error))
+    else:
+        job.memory.images[action.container] = view.Image(present=True, pulled=True)
+        took = f"{time.monotonic() - started:.3g}s"
+        message = f'Successfully pulled image "{action.image}" in {took}. Image size: {image.size} bytes.'
+        job.event("Normal", "Pulled", message, action.container)
+
+
+def _complain(job: Job, action: PullImage, reason: str, error: str) -> None:
+    job.event("Warning", "Failed", f'Failed to pull image "{action.image}": {error}', action.container)
+    job.event("Warning", "Failed", f"Error: {reason}", action.container)
+
+
+async def _secrets(job: Job) -> list[Obj]:
+    """The pod's pull secrets; one that does not exist is left out, as the registry may not want it."""
+    get = job.context().get
+    names = [each.get("name", "") for each in job.pod["spec"].get("imagePullSecrets") or []]
+    try:
+        return [found for name in names if name and (found := await get(SECRET, name)) is not None]
+    except TimeoutError:
+        return []
