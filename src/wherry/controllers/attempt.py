@@ -15,10 +15,12 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One pass over a key. `now`: seconds since the epoch. `failure` stays until a pass gets through."""
+    """One pass over a key. `now`: seconds since the epoch. `failure` stays until a pass gets through. `retry`: the
+    last pass did not get through, be it only for a conflict."""
 
     now: float
     failure: Failure | None = None
+    retry: bool = False
 
     def failed(self, *actions: type) -> str | None:
         """The message, if the last failure was of one of these actions."""

@@ -10,6 +10,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Protocol
 
 from wherry.aio.clock import WaitableClock
@@ -33,6 +34,7 @@ WORKERS = 5
 REST_FACTOR, REST_FROM, REST_MOST = 4.0, 0.003, 1.0
 
 KeysOf = Callable[[Obj | None, Obj | None], Iterable[str]]
+KeysOfAny = Callable[[Kind, Obj | None, Obj | None], Iterable[str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,12 +45,19 @@ class Watch:
     keys: KeysOf
 
 
+@dataclass(frozen=True, slots=True)
+class WatchEverything:
+    """The same for objects of every kind that the server serves, as metadata at least."""
+
+    keys: KeysOfAny
+
+
 class Controller(Protocol):
     """A thin shell round a plan. `name` goes into logs, `component` into the events that it records."""
 
     name: str
     component: str
-    watches: Sequence[Watch]
+    watches: Sequence[Watch | WatchEverything]
 
     async def reconcile(self, key: str, attempt: Attempt) -> Sequence[Action]:
         """Read the caches, call the plan. May read live from the API server where the plan must not trust a cache."""
@@ -60,6 +69,7 @@ class Loop:
     def __init__(
         self, controller: Controller, client: Client, caches: Caches, clock: WaitableClock, workers: int = WORKERS
     ) -> None:
+        self.name = controller.name
         self.queue = Queue(clock)
         self._controller, self._caches, self._clock, self._workers = controller, caches, clock, workers
         self._expectations = Expectations(caches.watched, clock)
@@ -67,28 +77,49 @@ class Loop:
         self._applier = Applier(client, self._recorder, self._expectations)
         self._failures: dict[str, Failure] = {}
         self._behind: set[str] = set()
+        self._checking = False
         for watch in controller.watches:
-            caches.of(watch.kind).on_change(self._handler(watch.keys))
+            if isinstance(watch, WatchEverything):
+                caches.every(partial(self._any_changed, watch.keys))
+            else:
+                caches.of(watch.kind).on_change(partial(self._changed, watch.keys))
 
-    def _handler(self, keys: KeysOf) -> Callable[[Obj | None, Obj | None], None]:
-        def changed(old: Obj | None, new: Obj | None) -> None:
-            for key in keys(old, new):
-                self.queue.add(key)
-            for key in [key for key in self._behind if self._expectations.fulfilled(key)]:
-                self._behind.discard(key)
-                self.queue.add(key)
+    def _changed(self, keys: KeysOf, old: Obj | None, new: Obj | None) -> None:
+        self._add(keys(old, new))
 
-        return changed
+    def _any_changed(self, keys: KeysOfAny, kind: Kind, old: Obj | None, new: Obj | None) -> None:
+        self._add(keys(kind, old, new))
+
+    def _add(self, keys: Iterable[str]) -> None:
+        for key in keys:
+            self.queue.add(key)
+        if self._behind and not self._checking:
+            self._checking = True
+            asyncio.get_running_loop().call_soon(self._caught_up)
+
+    def _caught_up(self) -> None:
+        """Bring the keys whose writes the caches show by now."""
+        self._checking = False
+        for key in [key for key in self._behind if self._expectations.fulfilled(key)]:
+            self._behind.discard(key)
+            self.queue.add(key)
 
     async def run(self) -> None:
         """Until cancelled. Starts working when the caches that the controller watches are complete."""
         async with Tasks() as tasks:
             tasks.start(self.queue.run(), f"{self._controller.name} timers")
             tasks.start(self._recorder.run(), f"{self._controller.name} events")
-            await self._caches.synced(watch.kind for watch in self._controller.watches)
+            await self._synced()
             for number in range(self._workers):
                 tasks.start(self._work(), f"{self._controller.name} worker {number}")
             await tasks.wait()
+
+    async def _synced(self) -> None:
+        watches = self._controller.watches
+        everything = any(isinstance(watch, WatchEverything) for watch in watches)
+        await self._caches.synced(
+            None if everything else [watch.kind for watch in watches if isinstance(watch, Watch)]
+        )
 
     async def _work(self) -> None:
         while True:
@@ -108,7 +139,7 @@ class Loop:
             return 0.0
         begun = planned = self._clock.monotonic()
         try:
-            attempt = Attempt(self._clock.now(), self._failures.get(key))
+            attempt = Attempt(self._clock.now(), self._failures.get(key), self.queue.failing(key))
             actions = await self._controller.reconcile(key, attempt)
             planned = self._clock.monotonic()
             again = await self._applier.apply(key, actions) if actions else None

@@ -55,6 +55,10 @@ class Queue:
         self.add_after(key, seconds)
         return seconds
 
+    def failing(self, key: str) -> bool:
+        """Whether the last work on the key failed."""
+        return key in self._failures
+
     def forget(self, key: str) -> None:
         """The key succeeded: its next failure is its first."""
         self._failures.pop(key, None)

@@ -10,6 +10,7 @@ from wherry.api import Obj, meta
 from wherry.api.kinds import NODE, POD
 from wherry.controllers import taints
 from wherry.controllers.actions import Action, Actions, Event, Requeue, Together, Update, UpdateStatus
+from wherry.controllers.attempt import Attempt
 from wherry.controllers.nodelifecycle.zones import Licence
 from wherry.controllers.pods import created_at
 from wherry.lib.timestamps import rfc3339
@@ -34,12 +35,13 @@ _LABELS = {"kubernetes.io/os": "beta.kubernetes.io/os", "kubernetes.io/arch": "b
 @dataclass(frozen=True, slots=True)
 class Health:
     """What is remembered of a node. `heard`: when a sign of life was last seen by this process's clock (monotonic
-    seconds), told apart by `heartbeat` and `renewed`; `pods_marked`: its pods were told that they are not ready."""
+    seconds), told apart by `heartbeat` and `renewed`. `ready`: the status of Ready at the last pass; None: there
+    was none yet in this process."""
 
     heard: float
     heartbeat: str = ""
     renewed: str = ""
-    pods_marked: bool = False
+    ready: str | None = None
 
 
 def listen(known: Health | None, node: Obj, lease: Obj | None, now: float) -> Health:
@@ -55,6 +57,11 @@ def listen(known: Health | None, node: Obj, lease: Obj | None, now: float) -> He
     return known
 
 
+def heard_now(health: Health, now: float) -> Health:
+    """Give the node a whole grace period from now."""
+    return replace(health, heard=now)
+
+
 def silent_in(node: Obj, health: Health, now: float) -> float:
     """Seconds until the node counts as silent; 0 if it does."""
     grace = STARTUP_GRACE if meta.condition(node, "Ready") is None else GRACE
@@ -66,16 +73,19 @@ def reconcile(
     health: Health,
     pods: Callable[[], Iterable[Obj]],
     licence: Licence,
-    now: float,
+    attempt: Attempt,
     monotonic: float,
 ) -> Actions:
     """One request to the node a pass: what comes after sees its answer. `pods`: those bound to the node. `licence`:
     whether the node may be given up (tainted NoExecute)."""
+    now = attempt.now
     wait = silent_in(node, health, monotonic)
     if wait == 0 and (status := _silent_status(node, now)) is not None:
         return [UpdateStatus(NODE, {**node, "status": status})]
     again: list[Action] = [Requeue(wait or GRACE)]
-    marks = [] if health.pods_marked or _ready(node) == "True" else _mark_pods(node, pods(), now)
+    marks: list[Action] = []
+    if ready_status(node) != "True" and (health.ready in (None, "True") or attempt.retry):
+        marks = _mark_pods(node, pods(), health, now)
     wanted, delay = _wanted_taints(node, licence, now)
     if delay:
         again.append(Requeue(delay))
@@ -88,7 +98,24 @@ def reconcile(
     return [*marks, Update(NODE, changed), *again]
 
 
-def _ready(node: Obj) -> str:
+def registered(node: Obj) -> Event:
+    name = meta.name(node)
+    return Event(NODE, node, "Normal", "RegisteredNode", f"Node {name} event: Registered Node {name} in Controller")
+
+
+def removed(node: Obj) -> Event:
+    name = meta.name(node)
+    return Event(NODE, node, "Normal", "RemovingNode", f"Node {name} event: Removing Node {name} from Controller")
+
+
+def after(node: Obj, health: Health, actions: Actions) -> Health:
+    """What is remembered of the pass. One that only told of the silence comes again."""
+    told = bool(actions) and isinstance(actions[0], UpdateStatus) and actions[0].kind == NODE
+    return health if told else replace(health, ready=ready_status(node))
+
+
+def ready_status(node: Obj) -> str:
+    """True, False, Unknown; empty for a node that never said."""
     return str((meta.condition(node, "Ready") or {}).get("status", ""))
 
 
@@ -118,10 +145,12 @@ def _silent_status(node: Obj, now: float) -> Obj | None:
     return changed if changed != status else None
 
 
-def _mark_pods(node: Obj, pods: Iterable[Obj], now: float) -> list[Action]:
+def _mark_pods(node: Obj, pods: Iterable[Obj], health: Health, now: float) -> list[Action]:
     """Endpoints must not lead to pods of a node that is not ready."""
-    message = f"Node {meta.name(node)} status is now: NodeNotReady"
-    actions: list[Action] = [Event(NODE, node, "Normal", "NodeNotReady", message)]
+    actions: list[Action] = []
+    if health.ready == "True":
+        message = f"Node {meta.name(node)} status is now: NodeNotReady"
+        actions.append(Event(NODE, node, "Normal", "NodeNotReady", message))
     updates: list[Action] = []
     for pod in pods:
         ready = meta.condition(pod, "Ready")
@@ -138,7 +167,7 @@ def _wanted_taints(node: Obj, licence: Licence, now: float) -> tuple[list[Obj], 
     """Others' taints, those of the conditions (NoSchedule), and NoExecute for a node that is not ready. Also the
     seconds after which NoExecute may follow; 0 if it need not."""
     scheduling = _scheduling_keys(node)
-    executing = _TAINT_OF.get(("Ready", _ready(node)), "")
+    executing = _TAINT_OF.get(("Ready", ready_status(node)), "")
     kept = [each for each in taints.of(node) if not _is_ours(each)]
     delay = licence.wait() if executing and not licence.halted and not _is_evicting(node) else 0.0
     if licence.halted or delay:
