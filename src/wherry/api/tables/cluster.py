@@ -242,8 +242,8 @@ _POLICY_BINDING = table(
     cells=_policy_binding,
 )
 _SIGNER = (  # the words of the v1beta1 type, which the column still shows
-    "Requested signer for the request. It is a qualified name in the form: `scope-hostname.io/name`. If empty, it will "
-    "be defaulted:\n"
+    "Requested signer for the request. It is a qualified name in the form: `scope-hostname.io/name`. If empty, it "
+    "will be defaulted:\n"
     " 1. If it's a kubelet client certificate, it is assigned\n"
     '    "kubernetes.io/kube-apiserver-client-kubelet".\n'
     " 2. If it's a kubelet serving certificate, it is assigned\n"

@@ -5,8 +5,8 @@
     errors = validate_update(kinds.POD, new, old, "status")
 
 A file a group. Each offers `RULES`: apiVersion/kind -> Rules. Rules that kinds share stand in `metadata` and in files
-named after what they check (pod templates, containers, volumes, probes). A kind without rules has its metadata checked.
-Objects must have been decoded and completed with defaults before.
+named after what they check (pod templates, containers, volumes, probes). A kind without rules has its metadata
+checked. Objects must have been decoded and completed with defaults before.
 """
 
 from collections.abc import Mapping
@@ -32,7 +32,7 @@ def of(kind: Kind) -> Rules:
 
 
 def validate_create(kind: Kind, obj: Obj) -> Errors:
-    """All that is wrong with a new object. What every path must satisfy is only checked when nothing else is wrong."""
+    """All that is wrong with a new object. What every path needs is only checked when nothing else is wrong."""
     errors = of(kind).check_new(obj, kind.namespaced)
     return errors or metadata.check(obj, kind.namespaced, metadata.path_segment)
 
