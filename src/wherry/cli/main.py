@@ -1,6 +1,7 @@
 """The entry point: a group whose commands are imported when they are used."""
 
 import importlib
+import os
 from typing import Any
 
 import click
@@ -9,6 +10,7 @@ import wherry
 from wherry.cli.commands import COMMANDS
 
 BY_NAME = {entry.name: entry for entry in COMMANDS}
+DEBUG = "WHERRY_DEBUG"
 
 
 class LazyGroup(click.Group):
@@ -31,6 +33,16 @@ class LazyGroup(click.Group):
             with formatter.section(section):
                 formatter.write_dl(rows)
 
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except (click.ClickException, click.Abort, click.exceptions.Exit, OSError):
+            raise
+        except Exception as error:
+            if os.environ.get(DEBUG):
+                raise
+            raise _bug(error) from error
+
     def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[Any, Any, list[str]]:
         try:
             return super().resolve_command(ctx, args)
@@ -40,6 +52,17 @@ class LazyGroup(click.Group):
             close = difflib.get_close_matches(args[0], BY_NAME, n=1)
             hint = f" Did you mean {close[0]!r}?" if close else ""
             raise click.UsageError(f"There is no command {args[0]!r}.{hint}", ctx) from error
+
+
+def _bug(error: Exception) -> click.ClickException:
+    """An error that nobody expected, in one line that is worth reporting."""
+    import traceback
+
+    from wherry.cli.errors import INTERNAL, Failure
+
+    place = traceback.extract_tb(error.__traceback__)[-1]
+    where = f"{os.path.basename(place.filename)}:{place.lineno}"
+    return Failure(f"a bug: {type(error).__name__}: {error} ({where}); {DEBUG}=1 shows more", INTERNAL)
 
 
 @click.command(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
