@@ -11,7 +11,6 @@ from dataclasses import replace
 import orjson
 
 from wherry.api import Obj
-from wherry.api.decoding.shape import zero
 from wherry.api.errors import StatusError, apply_conflict, bad_request, quote
 from wherry.api.patch import fieldset, managed, structured
 from wherry.api.patch.fieldset import FieldSet
@@ -32,7 +31,7 @@ def apply(live: Obj | None, config: Obj, node: Node, writer: Writer, force: bool
     current = managed.bare(existing)
     if not managers:
         before = replace(writer, name=managed.BEFORE_APPLY)
-        managers = managed.updated_managers(zero(node), current, node, managers, before)
+        managers = managed.updated_managers(managed.nothing(node), current, node, managers, before)
     merged, left = _apply_as(current, config, node, managers, writer, force)
     if writer.name == "kubectl" and _last_applied(merged):
         merged = _with_last_applied(merged, config)
@@ -41,17 +40,14 @@ def apply(live: Obj | None, config: Obj, node: Node, writer: Writer, force: bool
 
 def bare_zero(node: Node, config: Obj) -> Obj:
     """An object of the kind with nothing set but what kind it is."""
-    empty = zero(node)
-    return {**empty, "apiVersion": config.get("apiVersion"), "kind": config.get("kind")}
+    return {**managed.nothing(node), "apiVersion": config.get("apiVersion"), "kind": config.get("kind")}
 
 
 def check(config: Obj, node: Node, writer: Writer) -> None:
     """Whether a configuration can be applied at all. Raises StatusError."""
-    if config.get("apiVersion") != writer.api_version:
-        raise bad_request(
-            "Incorrect version specified in apply patch. Specified patch version: "
-            f"{config.get('apiVersion')}, expected: {writer.api_version}"
-        )
+    version, kind = config.get("apiVersion") or "", config.get("kind") or ""
+    if (version, kind) != (writer.api_version, writer.kind):
+        raise bad_request(f"invalid object type: {_go_version(version)}, Kind={kind}")
     metadata = config.get("metadata") or {}
     if isinstance(metadata, dict) and metadata.get("managedFields") is not None:
         raise bad_request("metadata.managedFields must be nil")
@@ -64,9 +60,13 @@ def check(config: Obj, node: Node, writer: Writer) -> None:
 def _identity(config: Obj) -> str:
     metadata = config.get("metadata")
     metadata = metadata if isinstance(metadata, dict) else {}
-    group = config.get("apiVersion", "")
-    shown = group if "/" in group else f"/{group}"
-    return f"{metadata.get('namespace', '')}/{metadata.get('name', '')}; {shown}, Kind={config.get('kind', '')}"
+    target = f"{metadata.get('namespace', '')}/{metadata.get('name', '')}"
+    return f"{target}; {_go_version(config.get('apiVersion', ''))}, Kind={config.get('kind', '')}"
+
+
+def _go_version(api_version: str) -> str:
+    """A group and version as Go prints them: `/v1` for the core group."""
+    return api_version if "/" in api_version else f"/{api_version}"
 
 
 Applied = tuple[Obj, Managers]

@@ -9,6 +9,8 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
+import orjson
+
 from wherry.api.errors import quote
 
 FieldSet = dict[str, Any]
@@ -127,7 +129,7 @@ def _order(element: str) -> tuple[int, Any]:
 
 def key_element(fields: dict[str, Any]) -> str:
     """The path element of a list map's element by its keys."""
-    return "k:" + _json({name: fields[name] for name in sorted(fields)})
+    return "k:" + _json(fields if len(fields) == 1 else {name: fields[name] for name in sorted(fields)})
 
 
 def value_element(value: Any) -> str:
@@ -136,7 +138,7 @@ def value_element(value: Any) -> str:
 
 
 def _json(value: Any) -> str:
-    text = json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+    text = orjson.dumps(value).decode()
     for char in "&<>":
         if char in text:
             text = text.replace(char, f"\\u{ord(char):04x}")

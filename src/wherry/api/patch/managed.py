@@ -6,6 +6,7 @@ wrote through. An ordinary write gives its manager what it added or changed, and
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any, NamedTuple
 
 from wherry.api import Obj
@@ -46,12 +47,13 @@ Managers = dict[Manager, Entry]
 
 @dataclass(frozen=True, slots=True)
 class Writer:
-    """The write at hand: the manager's name, the version and sub-resource of the request, the time in seconds since
-    the epoch, the fields that such a request cannot set, and how to see an object in another version of its kind
-    (None when there is no such version)."""
+    """The write at hand: the manager's name, the kind, version and sub-resource of the request, the time in seconds
+    since the epoch, the fields that such a request cannot set, and how to see an object in another version of its
+    kind (None when there is no such version)."""
 
     name: str
     api_version: str
+    kind: str = ""
     subresource: str = ""
     now: float = 0.0
     reset: FieldSet = field(default_factory=dict)
@@ -159,9 +161,16 @@ def update(live: Obj | None, new: Obj, node: Node, writer: Writer) -> Obj:
     managers = _before(live, new, writer.subresource)
     if not managers and live is not None:
         return bare(new)
-    old = zero(node) if live is None else bare(live)
+    old = nothing(node) if live is None else bare(live)
     updated = updated_managers(old, bare(new), node, managers, writer)
     return attach(new, capped(updated))
+
+
+@cache
+def nothing(node: Node) -> Obj:
+    """An object of a kind before anything was set: what a create is compared with. Read only."""
+    empty: Obj = zero(node)
+    return empty
 
 
 def _before(live: Obj | None, new: Obj, subresource: str) -> Managers:
