@@ -12,13 +12,11 @@ Addresses are text (`10.0.0.1`, `10.0.0.0/24`). Sources: linux/rtnetlink.h, linu
 
 import errno
 import ipaddress
-import os
 import socket
 import struct
-from collections.abc import Iterator
 from dataclasses import dataclass
-from types import TracebackType
-from typing import Self
+
+from wherry.linux.nlsocket import ROUTE, NetlinkError, NetlinkSocket, attribute, attributes, nested
 
 RTM_NEWLINK, RTM_DELLINK, RTM_GETLINK = 16, 17, 18
 RTM_NEWADDR, RTM_DELADDR, RTM_GETADDR = 20, 21, 22
@@ -28,20 +26,13 @@ RTM_NEWNEIGH, RTM_DELNEIGH = 28, 29
 PROTOCOL = 87
 """What marks a route as ours (rtm_protocol), so that it can be found again; /etc/iproute2/rt_protos has no 87."""
 
-_REQUEST, _ACK, _DUMP, _REPLACE, _EXCL, _CREATE = 0x1, 0x4, 0x300, 0x100, 0x200, 0x400
-_ERROR, _DONE = 2, 3
-_DUMP_INTERRUPTED = 0x10
-_NESTED = 0x8000
-_NETLINK_EXT_ACK, _NETLINK_CAP_ACK, _NETLINK_STRICT = 11, 10, 12
-_SOL_NETLINK = 270
+_REPLACE, _EXCL, _CREATE = 0x100, 0x200, 0x400
 _IFF_UP = 1
 _SCOPE_LINK, _SCOPE_UNIVERSE = 253, 0
 _ONLINK = 4
 _TABLE_MAIN = 254
 _UNICAST, _UNREACHABLE = 1, 7
 _PERMANENT = 0x80
-
-_BATCH = 100  # requests sent before their answers are read: more would overflow the socket's buffer
 
 # attributes, by the message they belong to
 IFLA_ADDRESS, IFLA_IFNAME, IFLA_MTU, IFLA_MASTER, IFLA_LINKINFO = 1, 3, 4, 10, 18
@@ -50,10 +41,6 @@ _VETH_INFO_PEER, _INET6_ADDR_GEN_MODE, _GEN_MODE_NONE = 1, 8, b"\x01"
 IFA_ADDRESS, IFA_LOCAL = 1, 2
 RTA_DST, RTA_OIF, RTA_GATEWAY, RTA_PRIORITY, RTA_PREFSRC = 1, 4, 5, 6, 7
 NDA_DST, NDA_LLADDR = 1, 2
-
-
-class NetlinkError(OSError):
-    """The kernel refused; `strerror` has its own explanation when it gave one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,8 +121,8 @@ def add_veth(name: str, peer: Peer, options: LinkOptions = _DEFAULTS) -> Request
     """A pair of links; the MTU in `options` counts for both ends, the rest for the near one."""
     end = _link_body(peer.name, LinkOptions(peer.index, options.mtu, peer.mac))
     if peer.netns is not None:
-        end += _attribute(IFLA_NET_NS_FD, struct.pack("=I", peer.netns))
-    return _new_link(name, "veth", options, _nested(_VETH_INFO_PEER, end))
+        end += attribute(IFLA_NET_NS_FD, struct.pack("=I", peer.netns))
+    return _new_link(name, "veth", options, nested(_VETH_INFO_PEER, end))
 
 
 def add_bridge(name: str, options: LinkOptions = _DEFAULTS) -> Request:
@@ -151,14 +138,14 @@ def set_link(
     body = struct.pack("=BxHiII", socket.AF_UNSPEC, 0, index, _IFF_UP if up else 0, flags)
     body += _text(IFLA_IFNAME, name) + _number(IFLA_MTU, mtu) + _text(IFLA_IFALIAS, alias)
     if master is not None:
-        body += _attribute(IFLA_MASTER, struct.pack("=I", master))
+        body += attribute(IFLA_MASTER, struct.pack("=I", master))
     return Request(RTM_NEWLINK, 0, body, f"change link {link}")
 
 
 def no_link_local(index: int) -> Request:
     """No IPv6 link-local address for a link that is not up yet; no error without IPv6."""
-    mode = _nested(socket.AF_INET6, _attribute(_INET6_ADDR_GEN_MODE, _GEN_MODE_NONE))
-    body = struct.pack("=BxHiII", socket.AF_UNSPEC, 0, index, 0, 0) + _nested(IFLA_AF_SPEC, mode)
+    mode = nested(socket.AF_INET6, attribute(_INET6_ADDR_GEN_MODE, _GEN_MODE_NONE))
+    body = struct.pack("=BxHiII", socket.AF_UNSPEC, 0, index, 0, 0) + nested(IFLA_AF_SPEC, mode)
     return Request(RTM_NEWLINK, 0, body, f"change link {index}", frozenset({errno.EAFNOSUPPORT}))
 
 
@@ -172,10 +159,10 @@ def delete_link(link: str | int) -> Request:
 def _new_link(name: str, kind: str, options: LinkOptions, data: bytes = b"") -> Request:
     info = _text(IFLA_INFO_KIND, kind)
     if data:
-        info += _nested(IFLA_INFO_DATA, data)
-    body = _link_body(name, options) + _nested(IFLA_LINKINFO, info)
+        info += nested(IFLA_INFO_DATA, data)
+    body = _link_body(name, options) + nested(IFLA_LINKINFO, info)
     if options.master:
-        body += _attribute(IFLA_MASTER, struct.pack("=I", options.master))
+        body += attribute(IFLA_MASTER, struct.pack("=I", options.master))
     return Request(RTM_NEWLINK, _CREATE | _EXCL, body, f"add {kind} {name}")
 
 
@@ -183,7 +170,7 @@ def _link_body(name: str, options: LinkOptions) -> bytes:
     body = struct.pack("=BxHiII", socket.AF_UNSPEC, 0, options.index, 0, 0)
     body += _text(IFLA_IFNAME, name) + _number(IFLA_MTU, options.mtu)
     if options.mac:
-        body += _attribute(IFLA_ADDRESS, _mac(options.mac))
+        body += attribute(IFLA_ADDRESS, _mac(options.mac))
     return body
 
 
@@ -195,7 +182,7 @@ def add_address(index: int, address: str) -> Request:
     interface = ipaddress.ip_interface(address)
     family = socket.AF_INET if interface.version == 4 else socket.AF_INET6
     body = struct.pack("=BBBBi", family, interface.network.prefixlen, 0, _SCOPE_UNIVERSE, index)
-    body += _attribute(IFA_LOCAL, interface.packed) + _attribute(IFA_ADDRESS, interface.packed)
+    body += attribute(IFA_LOCAL, interface.packed) + attribute(IFA_ADDRESS, interface.packed)
     return Request(RTM_NEWADDR, _CREATE | _REPLACE, body, f"add address {address}", frozenset({errno.EEXIST}))
 
 
@@ -203,7 +190,7 @@ def delete_address(index: int, address: str) -> Request:
     interface = ipaddress.ip_interface(address)
     family = socket.AF_INET if interface.version == 4 else socket.AF_INET6
     body = struct.pack("=BBBBi", family, interface.network.prefixlen, 0, 0, index)
-    body += _attribute(IFA_LOCAL, interface.packed) + _attribute(IFA_ADDRESS, interface.packed)
+    body += attribute(IFA_LOCAL, interface.packed) + attribute(IFA_ADDRESS, interface.packed)
     return Request(RTM_DELADDR, 0, body, f"delete address {address}", frozenset({errno.EADDRNOTAVAIL}))
 
 
@@ -223,7 +210,7 @@ def add_neighbour(index: int, address: str, mac: str) -> Request:
     ip = ipaddress.ip_address(address)
     family = socket.AF_INET if ip.version == 4 else socket.AF_INET6
     body = struct.pack("=BxxxiHBB", family, index, _PERMANENT, 0, _UNICAST)
-    body += _attribute(NDA_DST, ip.packed) + _attribute(NDA_LLADDR, _mac(mac))
+    body += attribute(NDA_DST, ip.packed) + attribute(NDA_LLADDR, _mac(mac))
     return Request(RTM_NEWNEIGH, _CREATE | _REPLACE, body, f"add neighbour {address}")
 
 
@@ -235,59 +222,31 @@ def _route_body(route: Route, onlink: bool) -> bytes:
     kind = _UNREACHABLE if route.unreachable else _UNICAST
     flags = _ONLINK if onlink else 0
     body = struct.pack("=BBBBBBBBI", family, network.prefixlen, 0, 0, route.table, route.protocol, scope, kind, flags)
-    body += _attribute(RTA_DST, network.network_address.packed) if network.prefixlen else b""
+    body += attribute(RTA_DST, network.network_address.packed) if network.prefixlen else b""
     for kind, address in ((RTA_GATEWAY, route.gateway), (RTA_PREFSRC, route.source)):
-        body += _attribute(kind, ipaddress.ip_address(address).packed) if address else b""
+        body += attribute(kind, ipaddress.ip_address(address).packed) if address else b""
     return body + _number(RTA_OIF, route.device) + _number(RTA_PRIORITY, route.metric)
 
 
 # The socket
 
 
-class Netlink:
+class Netlink(NetlinkSocket):
     """An rtnetlink socket of the network namespace that the calling thread is in now. Not for concurrent use."""
 
     def __init__(self) -> None:
-        self._sequence = 0
-        self._socket = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, socket.NETLINK_ROUTE)
-        for option in (_NETLINK_EXT_ACK, _NETLINK_CAP_ACK, _NETLINK_STRICT):
-            self._socket.setsockopt(_SOL_NETLINK, option, 1)
-        self._socket.bind((0, 0))
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-    def close(self) -> None:
-        self._socket.close()
+        super().__init__(ROUTE)
 
     def apply(self, *requests: Request) -> None:
         """Send a batch; raises NetlinkError for the first request that failed, after all were tried."""
-        failures: list[NetlinkError] = []
-        for start in range(0, len(requests), _BATCH):
-            failures += self._apply(requests[start : start + _BATCH])
-        if failures:
-            raise failures[0]
-
-    def _apply(self, requests: tuple[Request, ...]) -> Iterator[NetlinkError]:
-        first = self._sequence + 1
-        self._socket.send(b"".join(self._message(request, _REQUEST | _ACK | request.flags) for request in requests))
-        answered = 0
-        while answered < len(requests):
-            for kind, sequence, _, body in _messages(self._socket.recv(65536)):
-                if kind != _ERROR or sequence < first:
-                    continue
-                answered += 1
-                if (error := _failure(body, requests[sequence - first])) is not None:
-                    yield error
+        answers = self.send([(request.type, request.flags, request.body) for request in requests])
+        for request, error in zip(requests, answers, strict=True):
+            if error is not None and error.errno not in request.tolerate:
+                raise NetlinkError(error.errno, f"cannot {request.what}: {error.strerror}")
 
     def links(self) -> list[Link]:
         header = struct.pack("=BxHiII", socket.AF_UNSPEC, 0, 0, 0, 0)
-        return [_parse_link(body) for body in self._dump(RTM_GETLINK, header)]
+        return [_parse_link(body) for body in self.dump(RTM_GETLINK, header)]
 
     def link(self, name: str) -> Link | None:
         return next((link for link in self.links() if link.name == name), None)
@@ -295,75 +254,19 @@ class Netlink:
     def addresses(self) -> list[Address]:
         """IPv4 only."""
         header = struct.pack("=BBBBi", socket.AF_INET, 0, 0, 0, 0)
-        return [_parse_address(body) for body in self._dump(RTM_GETADDR, header)]
+        return [_parse_address(body) for body in self.dump(RTM_GETADDR, header)]
 
     def routes(self, protocol: int = 0) -> list[Route]:
         """IPv4 routes of the main table; `protocol` PROTOCOL: those made here."""
         header = struct.pack("=BBBBBBBBI", socket.AF_INET, 0, 0, 0, 0, 0, 0, 0, 0)
-        found = [_parse_route(body) for body in self._dump(RTM_GETROUTE, header)]
+        found = [_parse_route(body) for body in self.dump(RTM_GETROUTE, header)]
         return [r for r in found if r.table == _TABLE_MAIN and protocol in (0, r.protocol)]
-
-    def _dump(self, kind: int, header: bytes) -> list[bytes]:
-        """All objects of a kind; asked again when they changed meanwhile."""
-        while True:
-            request = Request(kind, _DUMP, header, "list")
-            self._socket.send(self._message(request, _REQUEST | _DUMP))
-            found: list[bytes] = []
-            if not self._read_dump(request, found):
-                return found
-
-    def _read_dump(self, request: Request, found: list[bytes]) -> bool:
-        """Whether the kernel says that the listing was interrupted by a change."""
-        interrupted = False
-        while True:
-            for kind, sequence, flags, body in _messages(self._socket.recv(1 << 20)):
-                if sequence != self._sequence:
-                    continue
-                interrupted |= bool(flags & _DUMP_INTERRUPTED)
-                if kind == _DONE:
-                    return interrupted
-                if kind == _ERROR:
-                    raise _failure(body, request) or NetlinkError(errno.EPROTO, "listing ended early")
-                found.append(body)
-
-    def _message(self, request: Request, flags: int) -> bytes:
-        self._sequence += 1
-        return struct.pack("=IHHII", 16 + len(request.body), request.type, flags, self._sequence, 0) + request.body
-
-
-def _messages(data: bytes) -> Iterator[tuple[int, int, int, bytes]]:
-    """Type, sequence number, flags and body of each."""
-    offset = 0
-    while offset + 16 <= len(data):
-        length, kind, flags, sequence, _ = struct.unpack_from("=IHHII", data, offset)
-        yield kind, sequence, flags, data[offset + 16 : offset + length]
-        offset += (length + 3) & ~3
-
-
-def _failure(body: bytes, request: Request) -> NetlinkError | None:
-    (code,) = struct.unpack_from("=i", body)
-    if code == 0 or -code in request.tolerate:
-        return None
-    explanation = _attributes(body[20:]).get(1, b"").rstrip(b"\0").decode(errors="replace")
-    reason = explanation or os.strerror(-code)
-    return NetlinkError(-code, f"cannot {request.what}: {reason}")
-
-
-def _attributes(data: bytes) -> dict[int, bytes]:
-    found, offset = {}, 0
-    while offset + 4 <= len(data):
-        length, kind = struct.unpack_from("=HH", data, offset)
-        if length < 4:
-            break
-        found[kind & 0x3FFF] = data[offset + 4 : offset + length]
-        offset += (length + 3) & ~3
-    return found
 
 
 def _parse_link(body: bytes) -> Link:
     _, _, index, flags, _ = struct.unpack_from("=BxHiII", body)
-    facts = _attributes(body[16:])
-    kind = _attributes(facts.get(IFLA_LINKINFO, b"")).get(IFLA_INFO_KIND, b"")
+    facts = attributes(body[16:])
+    kind = attributes(facts.get(IFLA_LINKINFO, b"")).get(IFLA_INFO_KIND, b"")
     return Link(
         index=index,
         name=facts[IFLA_IFNAME].rstrip(b"\0").decode(),
@@ -378,14 +281,14 @@ def _parse_link(body: bytes) -> Link:
 
 def _parse_address(body: bytes) -> Address:
     _, prefix, _, _, index = struct.unpack_from("=BBBBi", body)
-    facts = _attributes(body[8:])
+    facts = attributes(body[8:])
     address = facts.get(IFA_LOCAL) or facts[IFA_ADDRESS]
     return Address(index, f"{ipaddress.ip_address(address)}/{prefix}")
 
 
 def _parse_route(body: bytes) -> Route:
     _, prefix, _, _, table, protocol, _, kind, _ = struct.unpack_from("=BBBBBBBBI", body)
-    facts = _attributes(body[12:])
+    facts = attributes(body[12:])
     return Route(
         destination=f"{_ip(facts.get(RTA_DST)) or '0.0.0.0'}/{prefix}",
         gateway=_ip(facts.get(RTA_GATEWAY)),
@@ -410,17 +313,9 @@ def _mac(text: str) -> bytes:
     return bytes.fromhex(text.replace(":", ""))
 
 
-def _attribute(kind: int, data: bytes) -> bytes:
-    return struct.pack("=HH", 4 + len(data), kind) + data + b"\0" * (-len(data) % 4)
-
-
-def _nested(kind: int, data: bytes) -> bytes:
-    return _attribute(kind | _NESTED, data)
-
-
 def _text(kind: int, text: str) -> bytes:
-    return _attribute(kind, text.encode() + b"\0") if text else b""
+    return attribute(kind, text.encode() + b"\0") if text else b""
 
 
 def _number(kind: int, number: int) -> bytes:
-    return _attribute(kind, struct.pack("=I", number)) if number else b""
+    return attribute(kind, struct.pack("=I", number)) if number else b""
