@@ -55,7 +55,7 @@ def _answer_connections(listener: socket.socket, name: str) -> None:
 def _answer_datagrams(listener: socket.socket, name: str) -> None:
     with contextlib.suppress(OSError):
         while True:
-            data, peer = listener.recvfrom(2048)
+            _, peer = listener.recvfrom(2048)
             if peer is None:  # shut down
                 return
             listener.sendto(f"{name} {peer[0]}".encode(), peer)
