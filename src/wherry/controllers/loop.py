@@ -57,7 +57,9 @@ class Controller(Protocol):
 
     name: str
     component: str
-    watches: Sequence[Watch | WatchEverything]
+
+    @property
+    def watches(self) -> Sequence[Watch | WatchEverything]: ...
 
     async def reconcile(self, key: str, attempt: Attempt) -> Sequence[Action]:
         """Read the caches, call the plan. May read live from the API server where the plan must not trust a cache."""
