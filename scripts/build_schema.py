@@ -1,8 +1,8 @@
 """Makes `src/wherry/api/schema.bin` from the PyPI package kubernetes-validate: a hatchling build hook and a script.
 
-The package carries the OpenAPI definitions of Kubernetes rewritten for JSON Schema validation; the rewriting is undone
-here, so that the definitions are those that a real API server publishes. What Go's types know and OpenAPI does not say
-(`src/wherry/api/gotypes.txt`) is merged in. The package is read, never imported: that would cost 160 ms.
+The package carries the OpenAPI definitions of Kubernetes rewritten for JSON Schema validation; the rewriting is
+undone here, so that the definitions are those that a real API server publishes. What Go's types know and OpenAPI does
+not say (`src/wherry/api/gotypes.txt`) is merged in. The package is read, never imported: that would cost 160 ms.
 
     python scripts/build_schema.py      for a checkout without an install
 
@@ -77,16 +77,21 @@ def restore(node: Any) -> Any:
     return restored
 
 
-def facts(text: str) -> dict[str, dict[str, Schema]]:
-    """definition -> field -> what gotypes.txt says of it."""
+def facts(text: str) -> tuple[dict[str, dict[str, Schema]], dict[str, list[str]]]:
+    """What gotypes.txt says: definition -> field -> facts, and Go type -> enumeration."""
     found: dict[str, dict[str, Schema]] = {}
+    enums: dict[str, list[str]] = {}
     for line in text.splitlines():
         if not line or line.startswith("#"):
+            continue
+        if line.startswith("enum "):
+            _, name, values = line.split(" ", 2)
+            enums[name] = values.split("|")
             continue
         name, *fields = line.split(" ")
         prefix = next((full for short, full in PREFIXES.items() if name.startswith(short)), "io.k8s.api.")
         found[prefix + name] = dict(map(fact, fields))
-    return found
+    return found, enums
 
 
 def fact(token: str) -> tuple[str, Schema]:
@@ -104,8 +109,8 @@ def fact(token: str) -> tuple[str, Schema]:
     return name, said
 
 
-def annotate(definition: Schema, said: dict[str, Schema]) -> None:
-    """Write `x-go` into each field that is not an ordinary value left out when empty."""
+def annotate(definition: Schema, said: dict[str, Schema], enums: dict[str, list[str]]) -> None:
+    """Write `x-go` into each field that is not an ordinary value left out when empty, and enumerations."""
     required = set(definition.get("required", ()))
     for name, field in definition.get("properties", {}).items():
         known = dict(said.get(name, {}))
@@ -119,6 +124,9 @@ def annotate(definition: Schema, said: dict[str, Schema]) -> None:
             known["write"] = "nonzero"
         if known:
             field["x-go"] = known
+        go = known.get("type", "")
+        if (values := enums.get(go.removeprefix("[]"))) is not None:
+            (field["items"] if go.startswith("[]") else field)["enum"] = values
 
 
 def split_descriptions(definition: Schema) -> dict[str, str]:
@@ -142,8 +150,9 @@ def compact(value: Any) -> bytes:
     return json.dumps(value, separators=(",", ":"), ensure_ascii=False).encode()
 
 
-def pack(definitions: dict[str, Schema], said: dict[str, dict[str, Schema]]) -> bytes:
-    """The content of schema.bin."""
+def pack(definitions: dict[str, Schema], text: str) -> bytes:
+    """The content of schema.bin, from the package's definitions and the text of gotypes.txt."""
+    said, enums = facts(text)
     offsets: dict[str, list[int]] = {}
     kinds: dict[str, str] = {}
     descriptions: dict[str, dict[str, str]] = {}
@@ -154,7 +163,7 @@ def pack(definitions: dict[str, Schema], said: dict[str, dict[str, Schema]]) -> 
             continue
         definition = restore(definitions[name]) | REWRITTEN.get(name, {})
         definition.pop("oneOf", None)
-        annotate(definition, said.pop(name, {}))
+        annotate(definition, said.pop(name, {}), enums)
         descriptions[name] = split_descriptions(definition)
         kinds |= kind_names(name, definition)
         parts.append(compact(definition))
@@ -169,7 +178,7 @@ def pack(definitions: dict[str, Schema], said: dict[str, dict[str, Schema]]) -> 
 def build() -> Path:
     """Write schema.bin and return its path."""
     definitions = json.loads(source().read_bytes())["$defs"]
-    TARGET.write_bytes(pack(definitions, facts(FACTS.read_text())))
+    TARGET.write_bytes(pack(definitions, FACTS.read_text()))
     return TARGET
 
 

@@ -58,6 +58,7 @@ class Node:
     atomic: bool = False  # a map or object that apply treats as one value
     patch_strategy: tuple[str, ...] = ()  # merge, replace, retainKeys
     patch_key: str = ""
+    enum: tuple[str, ...] = ()
     open: bool = False  # an object that also keeps fields it does not declare
     _fields: "dict[str, Node] | None" = field(default=None, repr=False)
 
@@ -138,6 +139,7 @@ class Definitions:
         node.atomic = raw.get("x-kubernetes-map-type", "atomic" if node.atomic else "") == "atomic"
         node.patch_strategy = tuple(filter(None, raw.get("x-kubernetes-patch-strategy", "").split(",")))
         node.patch_key = raw.get("x-kubernetes-patch-merge-key", "")
+        node.enum = tuple(raw.get("enum", ()))
         go = raw.get("x-go", {})
         node.pointer = go.get("pointer", False)
         node.write = go.get("write", "")
