@@ -9,30 +9,34 @@ from wherry.api import Obj, decoding, defaults, errors, schema
 from wherry.api.decoding import DecodeError
 from wherry.api.errors import StatusError
 from wherry.api.kinds import Kind
-from wherry.api.patch import json_patch, merge, strategic
+from wherry.api.patch import apply, json_patch, merge, strategic
+from wherry.api.patch.managed import Writer
 from wherry.api.schema import Node
 from wherry.apiserver.bodies import Decoded
 from wherry.apiserver.options import WriteOptions
 
-Patcher = Callable[[Obj], Decoded]
+Patcher = Callable[[Obj | None], Decoded]
 
 _NOTHING = Kind("", "", "", "")
 
 
-def patcher(kind: Kind, patch_type: str, body: bytes, options: WriteOptions, now: float) -> Patcher:
-    """How to patch an object of `kind` with `body`: a JSON, merge or strategic patch. Raises StatusError; so does
-    the function."""
+def patcher(kind: Kind, patch_type: str, body: bytes, options: WriteOptions, writer: Writer) -> Patcher:
+    """How to patch an object of `kind` with `body`: a JSON, merge, strategic or apply patch. Only an apply may be
+    given None (it makes the object). Raises StatusError; so does the function."""
     node = schema.definition(kind.api_version, kind.kind)
+    if patch_type == "apply":
+        return _applier(kind, node, body, options, writer)
     document = _parse(body, patch_type)
 
-    def patch(old: Obj) -> Decoded:
+    def patch(old: Obj | None) -> Decoded:
+        assert old is not None
         if patch_type == "json":
             patched = json_patch.apply(old, document)
         elif patch_type == "merge":
             patched = merge.apply(old, document)
         else:
             patched = strategic.apply(old, document, node)
-        return _typed(kind, node, patched, options.field_validation, now)
+        return _typed(kind, node, patched, options.field_validation, writer.now)
 
     return patch
 
@@ -43,6 +47,38 @@ def _parse(body: bytes, patch_type: str) -> Any:
     except DecodeError as error:
         prefix = "" if patch_type == "strategic" else "error decoding patch: "
         raise errors.bad_request(f"{prefix}{error}") from None
+
+
+def _applier(kind: Kind, node: Node, body: bytes, options: WriteOptions, writer: Writer) -> Patcher:
+    config = _configuration(body)
+
+    def patch(old: Obj | None) -> Decoded:
+        applied = apply.apply(old, config, node, writer, options.force)
+        obj = decoding.normalize(applied, node).object
+        defaults.apply(kind, obj, writer.now)
+        return Decoded(obj)
+
+    return patch
+
+
+def _configuration(body: bytes) -> Obj:
+    """What is to be applied: JSON or YAML."""
+    try:
+        value = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        value = _from_yaml(body)
+    if not isinstance(value, dict):
+        raise errors.bad_request("error decoding YAML: the configuration is no object")
+    return value
+
+
+def _from_yaml(body: bytes) -> Any:
+    from wherry.apiserver import yamltext
+
+    try:
+        return yamltext.load(body)
+    except yamltext.YamlError as error:
+        raise errors.bad_request(f"error decoding YAML: error converting YAML to JSON: {error}") from None
 
 
 def _typed(kind: Kind, node: Node, patched: Any, validation: str, now: float) -> Decoded:

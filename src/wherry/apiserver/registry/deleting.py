@@ -104,6 +104,12 @@ def decide(strategy: Strategy, obj: Obj, options: DeleteOptions, now: float) -> 
     metadata = obj["metadata"]
     grace = 1 if options.grace is not None and options.grace < 0 else options.grace
     graceful = False
+    if strategy.terminate is not None:
+        verdict = strategy.terminate(obj, now)
+        if verdict == "mark":
+            _set_finalizers(strategy, metadata, options)
+        if verdict:
+            return Decision(verdict, obj)
     if strategy.grace is not None:
         if "deletionTimestamp" in metadata:
             state = _shorten(metadata, grace, now)

@@ -58,10 +58,11 @@ async def patch(api: Api, call: Call) -> Response:
     patch_type = negotiation.patch_type(call.request.headers.get("Content-Type"))
     accepted = negotiation.accept(call.request.headers.get("Accept"))
     options = read_options(call, "PatchOptions", patch_type)
-    patcher = patches.patcher(call.kind, patch_type, call.request.body, options, api.clock.now())
+    writer = writing.writer(api, call.kind, options, call.target.subresource)
+    patcher = patches.patcher(call.kind, patch_type, call.request.body, options, writer)
 
     def new_object(old: Obj | None) -> Obj:
-        if old is None:
+        if old is None and patch_type != "apply":
             raise errors.not_found(call.kind, call.target.name)
         patched = patcher(old)
         for warning in patched.warnings:

@@ -7,8 +7,10 @@ last, `commit` makes it durable. An update that lost a race starts again from th
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from wherry.api import Obj, errors
+from wherry.api import Obj, errors, schema, validation
 from wherry.api.kinds import Kind
+from wherry.api.patch import managed
+from wherry.api.patch.managed import Writer
 from wherry.apiserver import admission, encoding, strategies, views
 from wherry.apiserver.admission.attributes import Attributes, Operation
 from wherry.apiserver.core import Api, Call
@@ -57,6 +59,23 @@ def manage(write: Write) -> None:
     """Note who set which fields."""
     if write.applying:
         return
+    kind = write.kind
+    node = schema.definition(kind.api_version, kind.kind)
+    who = writer(write.api, kind, write.options, write.subresource)
+    write.new = managed.update(write.old, write.new, node, who)
+
+
+def writer(api: Api, kind: Kind, options: WriteOptions, subresource: str) -> Writer:
+    """The write at hand as field management knows it."""
+    return Writer(
+        options.manager,
+        kind.api_version,
+        kind.kind,
+        subresource,
+        now=api.clock.now(),
+        reset=managed.reset_fields(kind, subresource),
+        convert=views.converter(kind),
+    )
 
 
 def convert(write: Write) -> None:
@@ -99,9 +118,10 @@ def _keep_system_fields(new: Obj, old: Obj) -> None:
 
 def validate(write: Write) -> None:
     """Every rule of the kind at once."""
-    found: list[errors.FieldError] = []
-    if not write.name:
-        found.append(errors.required("metadata.name", "name or generateName is required"))
+    if write.old is None:
+        found = validation.validate_create(write.kind, write.new)
+    else:
+        found = validation.validate_update(write.kind, write.new, write.old, write.subresource)
     if found:
         raise errors.invalid(write.kind, write.name, found)
 

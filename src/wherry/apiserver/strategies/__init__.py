@@ -4,9 +4,15 @@ To add a kind, add its row to its group's file; a kind without a row has upstrea
 """
 
 from wherry.api.kinds import Kind
+from wherry.apiserver.strategies import core, others, pods, workloads
 from wherry.apiserver.strategies.base import Strategy
 
-GROUPS: tuple[dict[Kind, Strategy], ...] = ()
+GROUPS: tuple[dict[Kind, Strategy], ...] = (
+    core.STRATEGIES,
+    pods.STRATEGIES,
+    workloads.STRATEGIES,
+    others.STRATEGIES,
+)
 
 STRATEGIES: dict[Kind, Strategy] = {kind: strategy for group in GROUPS for kind, strategy in group.items()}
 

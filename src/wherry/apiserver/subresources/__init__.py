@@ -15,6 +15,10 @@ _OF_OBJECT: dict[str, Verb] = {"get": reading.get, "update": updating.update, "p
 # Sub-resource -> verb -> what answers.
 SUBRESOURCES: dict[str, dict[str, Verb]] = {
     "status": _OF_OBJECT,
+    "finalize": {"update": updating.update},
+    "approval": _OF_OBJECT,
+    "ephemeralcontainers": _OF_OBJECT,
+    "resize": _OF_OBJECT,
 }
 
 

@@ -36,6 +36,18 @@ def to_stored(kind: Kind, shown: Obj) -> Obj:
     return _typed(kind.stored, CONVERSIONS[kind].to_stored(shown))
 
 
+def converter(kind: Kind) -> Callable[[Obj, str], Obj | None]:
+    """How objects of a kind look in another version of it; None for a version that does not exist."""
+
+    def convert(obj: Obj, api_version: str) -> Obj | None:
+        if kind.stored is not None:
+            return to_stored(kind, obj) if api_version == kind.stored.api_version else None
+        other = next((view for view in CONVERSIONS if view.stored is kind and view.api_version == api_version), None)
+        return to_view(other, obj) if other else None
+
+    return convert
+
+
 def _typed(kind: Kind, obj: Obj) -> Obj:
     """With its type, and with the zero values that the type writes."""
     typed = {"kind": kind.kind, "apiVersion": kind.api_version, **obj}
