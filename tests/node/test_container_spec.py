@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from nodetest import container, pod
 
-from wherry.engine.interface import Image, Mount
+from wherry.engine.specs import Image, Mount
 from wherry.node.config import NodeConfig
 from wherry.node.network import HostPort
 from wherry.node.spec import container as container_spec

@@ -33,14 +33,16 @@ class NodeStatus:
         self._published: Obj = {}
         self._published_at = 0.0
 
-    async def register(self) -> Obj:
-        """Make the Node, or take over the one that is there, and publish its status; tries until it succeeds."""
+    async def register(self) -> str:
+        """Make the Node, or take over the one that is there, and publish its status; the addresses of its pods, which
+        somebody else may have to give it. Tries until it succeeds."""
         pause = _RETRY_FIRST
         while True:
             try:
                 self._node = await self._ensure()
                 await self._publish()
-                return self._node
+                if cidr := self._node["spec"].get("podCIDR"):
+                    return str(cidr)
             except ApiError as error:
                 log.info("cannot register node %s yet: %s", self._config.name, error)
                 await self._clock.sleep(pause)

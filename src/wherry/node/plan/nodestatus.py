@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from wherry.api import Obj
-from wherry.lib import quantity
 from wherry.lib.timestamps import rfc3339
 
 VERSION = "v1.36.2"
@@ -59,7 +58,7 @@ def capacity(machine: Machine) -> dict[str, str]:
         "ephemeral-storage": f"{machine.disk // 1024}Ki",
         "pods": str(MAX_PODS),
     }
-    return base | {f"hugepages-{size}": quantity.canonical(amount) for size, amount in machine.hugepages}
+    return base | {f"hugepages-{size}": f"{amount // 2**20}Mi" if amount else "0" for size, amount in machine.hugepages}
 
 
 def allocatable(machine: Machine) -> dict[str, str]:
