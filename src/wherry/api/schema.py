@@ -122,7 +122,7 @@ class Definitions:
         raw = self.raw(name)
         properties = raw.get("properties")
         if not properties:
-            return Node("any", go, name)
+            return Node("any", go, name, atomic=True)
         required = frozenset(raw.get("required", ()))
 
         def load() -> dict[str, Node]:

@@ -1,7 +1,8 @@
 """Defaults of core/v1."""
 
+import base64
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from decimal import ROUND_UP, Decimal
 from typing import Any
 
@@ -153,6 +154,34 @@ def _namespace(namespace: Obj, now: float) -> None:
         }
 
 
+def _pod_spec(spec: Obj, now: float) -> None:
+    """The service account's name has an old spelling beside the new one."""
+    name = spec.get("serviceAccountName") or spec.get("serviceAccount")
+    if name:
+        spec["serviceAccountName"] = spec["serviceAccount"] = name
+
+
+def _secret(secret: Obj, now: float) -> None:
+    """stringData is only a way to write data."""
+    given = secret.pop("stringData", None)
+    if given:
+        encoded = {key: base64.b64encode(value.encode()).decode() for key, value in given.items()}
+        secret["data"] = {**(secret.get("data") or {}), **encoded}
+
+
+def _first_of_many(one: str, many: str, key: str) -> Callable[[Obj, float], None]:
+    """A field that became a list: both say the same, the single one wins where they differ."""
+
+    def rule(obj: Obj, now: float) -> None:
+        listed = [each[key] if key else each for each in obj.get(many) or ()]
+        if obj.get(one) and (not listed or listed[0] != obj[one]):
+            obj[many] = [{key: obj[one]} if key else obj[one]]
+        elif listed and not obj.get(one):
+            obj[one] = listed[0]
+
+    return rule
+
+
 def _node_status(status: Obj, now: float) -> None:
     if not status.get("allocatable") and status.get("capacity"):
         status["allocatable"] = dict(status["capacity"])
@@ -173,6 +202,10 @@ def _claim(claim: Obj, now: float) -> None:
 
 
 RULES = {
+    "core.v1.PodSpec": _pod_spec,
+    "core.v1.PodStatus": _first_of_many("podIP", "podIPs", "ip"),
+    "core.v1.NodeSpec": _first_of_many("podCIDR", "podCIDRs", ""),
+    "core.v1.Secret": _secret,
     "core.v1.Container": _container,
     "core.v1.EphemeralContainer": _container,
     "core.v1.Volume": _volume,
