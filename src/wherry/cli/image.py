@@ -1,6 +1,7 @@
 """`wherry image`: the image store that all nodes of a cluster share."""
 
 import asyncio
+import platform
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -110,8 +111,9 @@ async def _load(store: "ImageStore", archives: "list[Path] | tuple[Path, ...]") 
 
 def _open(directory: Path) -> "ImageStore":
     from wherry.engine.images.store import Store
+    from wherry.local.images.archive import architecture
 
-    store: ImageStore = Store(directory)
+    store: ImageStore = Store(directory, architecture(platform.machine()))
     return store
 
 

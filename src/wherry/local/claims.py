@@ -4,15 +4,14 @@ A claim is a link /run/wherry/<index> -> the profile's directory. Making a link 
 the same index. A claim whose profile is gone, or has another index by now, is free.
 """
 
-import fcntl
 import os
-from collections.abc import Collection, Iterator
-from contextlib import contextmanager
+from collections.abc import Collection
 from pathlib import Path
 
 from wherry.local import config
 from wherry.local.config import MAX_PROFILES
 from wherry.local.errors import ChoiceError, ConfigError
+from wherry.pki.files import locked_directory
 
 DIRECTORY = Path("/run/wherry")
 LINKS = Path("/sys/class/net")
@@ -27,7 +26,7 @@ def claim(
 ) -> int:
     """An index for the profile in `directory`: the one it has, else `wanted`, else the first free one that is not in
     `avoid`. Raises ChoiceError when `wanted`, or every index, is another's."""
-    with _locked(claims):
+    with locked_directory(claims):
         holders = {index: _holder(claims, index) for index in range(MAX_PROFILES)}
         own = next((index for index, holder in holders.items() if holder == directory), None)
         if own is not None and wanted in (None, own):
@@ -49,7 +48,7 @@ def release(directory: Path, claims: Path = DIRECTORY) -> None:
     """Give up what the profile in `directory` holds."""
     if not claims.is_dir():
         return
-    with _locked(claims):
+    with locked_directory(claims):
         for index in range(MAX_PROFILES):
             if _target(claims / str(index)) == directory:
                 (claims / str(index)).unlink()
@@ -62,21 +61,6 @@ def release(directory: Path, claims: Path = DIRECTORY) -> None:
 def index_of(directory: Path, claims: Path = DIRECTORY) -> int | None:
     """The index that the profile in `directory` holds."""
     return next((index for index in range(MAX_PROFILES) if _target(claims / str(index)) == directory), None)
-
-
-@contextmanager
-def _locked(claims: Path) -> Iterator[None]:
-    """Hold the directory's lock; if its last user removed it in the meantime, that of the next one."""
-    while True:
-        claims.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(claims, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
-            if claims.exists() and os.path.samestat(os.fstat(descriptor), claims.stat()):
-                yield
-                return
-        finally:
-            os.close(descriptor)
 
 
 def _bridge(links: Path, index: int) -> bool:

@@ -9,13 +9,14 @@ import signal
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from wherry.local import claims, config, doctor, ports
 from wherry.local.config import MAX_PROFILES, USUAL_PORT, ClusterConfig, with_nodes
 from wherry.local.errors import ChoiceError, MachineLacks, NotPermitted, PortInUse
 from wherry.local.layout import Layout, layout
 from wherry.local.supervisor import guardian, records
-from wherry.pki.files import locked
+from wherry.pki.files import locked_directory
 
 Step = Callable[[str], AbstractContextManager[None]]
 
@@ -43,12 +44,11 @@ def start(request: Request, step: Step) -> Started:
     with step("Checking the machine"):
         check_machine()
     paths = layout(request.profile)
-    with locked(paths.home / f".{request.profile}.lock"):
+    with locked_directory(paths.home):
         before = config.load(paths.config)
         running = records.pid_of(paths.run, guardian.NAME) is not None
-        wanted = _choose(request, before, running)
         try:
-            wanted = _make_network(wanted, before, paths, step)
+            wanted = _make_network(_choose(request, before, running), before, paths, step)
         except BaseException:
             if before is None:
                 _take_back(paths)
@@ -142,9 +142,14 @@ def _start_processes(paths: Layout) -> None:
         os.kill(supervisor, signal.SIGHUP)
 
 
+def remove_if_empty(directory: Path) -> None:
+    try:
+        directory.rmdir()
+    except OSError:
+        pass  # something else is in it, or it is gone
+
+
 def _take_back(paths: Layout) -> None:
     claims.release(paths.directory)
-    try:
-        paths.directory.rmdir()
-    except OSError:
-        pass  # something else is in it
+    remove_if_empty(paths.directory)
+    remove_if_empty(paths.home)

@@ -18,9 +18,9 @@ from wherry.local import claims, config
 from wherry.local.config import ClusterConfig
 from wherry.local.errors import ConfigError
 from wherry.local.layout import Layout
-from wherry.local.start import Step
+from wherry.local.start import Step, remove_if_empty
 from wherry.local.supervisor import guardian, records
-from wherry.pki.files import locked
+from wherry.pki.files import locked, locked_directory
 
 GRACE = 5.0  # seconds for containers
 PROCESS_GRACE = 10.0  # seconds for the cluster's own processes
@@ -48,7 +48,7 @@ def delete(layout: Layout, step: Step) -> bool:
     """Leave nothing of a profile. False: there was nothing."""
     if not layout.directory.exists():
         return False
-    with locked(layout.home / f".{layout.profile}.lock"):
+    with locked_directory(layout.home):
         stop(layout, step, grace=0)
         with step("Removing the network, control groups and files"):
             _remove_network(layout)
@@ -56,8 +56,7 @@ def delete(layout: Layout, step: Step) -> bool:
             unmount_below(layout.directory)
             shutil.rmtree(layout.directory)
             claims.release(layout.directory)
-        (layout.home / f".{layout.profile}.lock").unlink()
-    _remove_if_empty(layout.home)
+        remove_if_empty(layout.home)
     return True
 
 
@@ -160,10 +159,3 @@ def unmount_below(directory: Path) -> None:
     found = [Path(mount.target) for mount in mounts.all_mounts() if Path(mount.target).is_relative_to(directory)]
     for target in reversed(found):
         mounts.unmount(target)
-
-
-def _remove_if_empty(directory: Path) -> None:
-    try:
-        directory.rmdir()
-    except OSError:
-        pass  # other profiles

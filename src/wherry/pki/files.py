@@ -39,3 +39,19 @@ def locked(path: Path) -> Iterator[None]:
         yield
     finally:
         os.close(descriptor)
+
+
+@contextmanager
+def locked_directory(directory: Path) -> Iterator[None]:
+    """Hold an exclusive lock among processes on a directory itself, made if missing. Whoever holds it may remove the
+    directory; the next one then makes and locks a new one."""
+    while True:
+        directory.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            if directory.exists() and os.path.samestat(os.fstat(descriptor), directory.stat()):
+                yield
+                return
+        finally:
+            os.close(descriptor)

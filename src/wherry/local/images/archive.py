@@ -20,6 +20,11 @@ def tags(name: str, version: str) -> list[str]:
     return [f"{name}:latest", *(f"{name}:{'.'.join(parts[: i + 1])}" for i in range(len(parts)))]
 
 
+def architecture(machine: str) -> str:
+    """The kernel's name of an architecture -> that of images."""
+    return ARCHITECTURES.get(machine, machine)
+
+
 def image_config(recipe: Recipe, layers: Sequence[Layer], machine: str) -> dict[str, Any]:
     """The OCI image config. `machine` is the kernel's name of the architecture."""
     config: dict[str, Any] = {
@@ -31,7 +36,7 @@ def image_config(recipe: Recipe, layers: Sequence[Layer], machine: str) -> dict[
         "StopSignal": recipe.stop_signal,
     }
     return {
-        "architecture": ARCHITECTURES.get(machine, machine),
+        "architecture": architecture(machine),
         "os": "linux",
         "created": CREATED,
         "config": {key: value for key, value in config.items() if value},
