@@ -1,6 +1,11 @@
-"""/portForward: connections to a pod's ports, made inside its network namespace."""
+"""/portForward: connections to a pod's ports, made inside its network namespace.
+
+kubectl opens SPDY streams (in a WebSocket or not), a pair for each connection: `data`, and `error` for what went
+wrong. Other clients use channels of a WebSocket: two for each port that the query names.
+"""
 
 import asyncio
+import contextlib
 import logging
 import socket
 import struct
@@ -11,12 +16,15 @@ from wherry.aio import websocket
 from wherry.aio.http import Request, Response, Upgrade
 from wherry.aio.websocket import WebSocket
 from wherry.linux import netns
+from wherry.node.server import spdy
 from wherry.node.server.errors import Refused
+from wherry.node.server.spdy import Stream
 from wherry.wire import channels
 from wherry.wire.channels import ChannelError, Frame
 
 log = logging.getLogger(__name__)
 
+PROTOCOL = "portforward.k8s.io"
 _CHUNK = 64 * 1024
 Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
@@ -42,18 +50,90 @@ def ports_of(query: str) -> list[int]:
 
 
 def serve(request: Request, namespace: str | None) -> Upgrade | Response:
-    """By channels: 2n carries data of the nth port, 2n+1 its errors; each begins with the port's number."""
+    """Raises Refused for a request that asks for no protocol that is known."""
+    if spdy.is_tunnel(request):
+        pairs = _Pairs(namespace)
+        return spdy.tunnel(request, PROTOCOL, pairs.add, pairs.run)
+    if spdy.is_upgrade(request):
+        pairs = _Pairs(namespace)
+        return spdy.upgrade(spdy.choose(request, (PROTOCOL,)), pairs.add, pairs.run)
     if not websocket.is_handshake(request):
-        raise Refused(400, "only WebSocket is spoken here: unable to upgrade: missing upgrade headers in request")
+        raise Refused(400, "unable to upgrade: missing upgrade headers in request")
     ports = ports_of(request.query)
 
     async def session(connection: WebSocket) -> None:
-        await _Session(connection, namespace, ports).run()
+        await _Channels(connection, namespace, ports).run()
 
     return websocket.accept(request, session, channels.PORT_FORWARD)
 
 
-class _Session:
+class _Pairs:
+    """SPDY: a connection for each pair of streams with the same request id."""
+
+    def __init__(self, namespace: str | None) -> None:
+        self._namespace = namespace
+        self._waiting: dict[str, Stream] = {}
+        self._ready: asyncio.Queue[tuple[Stream, Stream]] = asyncio.Queue()
+
+    def add(self, stream: Stream) -> None:
+        other = self._waiting.pop(stream.request_id, None)
+        if other is None:
+            self._waiting[stream.request_id] = stream
+        else:
+            self._ready.put_nowait((stream, other) if stream.type == "data" else (other, stream))
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        tasks: set[asyncio.Task[None]] = set()
+        try:
+            while True:
+                data, error = await self._ready.get()
+                task = asyncio.create_task(self._forward(data, error))
+                tasks.add(task)
+                task.add_done_callback(tasks.discard)
+        finally:
+            for task in tasks:
+                task.cancel()
+
+    async def _forward(self, data: Stream, error: Stream) -> None:
+        try:
+            reader, writer = await dial(self._namespace, int(data.port or 0))
+        except (OSError, ValueError) as problem:
+            with contextlib.suppress(ConnectionError):
+                await error.write(_refusal(data.port, problem))
+            await error.finish()
+            await data.finish()
+            return
+        try:
+            with contextlib.suppress(ConnectionError):
+                await asyncio.gather(_to_pod(data.reader, writer), _to_client(reader, data))
+        finally:
+            writer.close()
+            await error.finish()
+
+
+def _refusal(port: str, problem: Exception) -> bytes:
+    what = getattr(problem, "strerror", None) or problem
+    return f"failed to connect to localhost:{port} inside the pod's namespace: {what}".encode()
+
+
+async def _to_pod(source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
+    while data := await source.read(_CHUNK):
+        target.write(data)
+        await target.drain()
+    with contextlib.suppress(OSError):
+        target.write_eof()
+
+
+async def _to_client(source: asyncio.StreamReader, target: Stream) -> None:
+    while data := await source.read(_CHUNK):
+        await target.write(data)
+    await target.finish()
+
+
+class _Channels:
+    """WebSocket: 2n carries data of the nth port, 2n+1 its errors; each begins with the port's number."""
+
     def __init__(self, connection: WebSocket, namespace: str | None, ports: Sequence[int]) -> None:
         self._socket, self._namespace, self._ports = connection, namespace, ports
         self._writers: dict[int, asyncio.StreamWriter] = {}
@@ -62,7 +142,11 @@ class _Session:
         for index, port in enumerate(self._ports):
             for channel in (2 * index, 2 * index + 1):
                 await self._send(channel, struct.pack("<H", port))
-        pumps = [asyncio.create_task(self._pump(index, port)) for index, port in enumerate(self._ports)]
+        pumps = [
+            asyncio.create_task(self._pump(2 * index, reader))
+            for index, port in enumerate(self._ports)
+            if (reader := await self._dial(2 * index, port)) is not None
+        ]
         reading = asyncio.create_task(self._read())
         try:
             await asyncio.wait([reading, *pumps], return_when=asyncio.FIRST_COMPLETED)
@@ -73,14 +157,17 @@ class _Session:
             for writer in self._writers.values():
                 writer.close()
 
-    async def _pump(self, index: int, port: int) -> None:
+    async def _dial(self, channel: int, port: int) -> asyncio.StreamReader | None:
         try:
-            reader, self._writers[2 * index] = await dial(self._namespace, port)
-            while data := await reader.read(_CHUNK):
-                await self._send(2 * index, data)
-        except OSError as error:
-            message = f"error forwarding port {port}: {error.strerror or error}"
-            await self._send(2 * index + 1, message.encode())
+            reader, self._writers[channel] = await dial(self._namespace, port)
+        except OSError as problem:
+            await self._send(channel + 1, _refusal(str(port), problem))
+            return None
+        return reader
+
+    async def _pump(self, channel: int, reader: asyncio.StreamReader) -> None:
+        while data := await reader.read(_CHUNK):
+            await self._send(channel, data)
 
     async def _read(self) -> None:
         async for message in self._socket:
