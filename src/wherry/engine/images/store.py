@@ -1,0 +1,170 @@
+"""The image store."""
+
+import asyncio
+import fcntl
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+from wherry.engine.files import sync_filesystem
+from wherry.engine.images import archive, garbage
+from wherry.engine.images.blobs import Blobs
+from wherry.engine.images.index import Catalog, Entry, Index, locked
+from wherry.engine.images.layers import Layers
+from wherry.engine.interface import Credentials, Image, ImageInvalid, ImageNotFound
+from wherry.wire.dockertar import ArchivedImage
+from wherry.wire.registry import Reference, ReferenceError, parse_reference
+
+
+class Store:
+    """Content-addressed images under one directory, shared by every engine on the machine."""
+
+    def __init__(self, root: Path, architecture: str) -> None:
+        self._root = root
+        self._architecture = architecture
+        for name in ("blobs", "layers", "uses", "tmp"):
+            (root / name).mkdir(mode=0o700, parents=True, exist_ok=True)
+        root.chmod(0o700)  # set-user-id files of images must serve nobody on the host
+        self._index = Index(root)
+        self._blobs = Blobs(root / "blobs", root / "tmp")
+        self._layers = Layers(root / "layers", root / "tmp", self._blobs)
+
+    # ---- reading
+
+    def all(self) -> list[Image]:
+        catalog = self._index.read()
+        return [catalog.image(image_id) for image_id in sorted(catalog.images)]
+
+    def find(self, reference: str) -> Image | None:
+        """By name as users write it, by `name@digest`, by id (`sha256:...`) or the first digits of one."""
+        catalog = self._index.read()
+        image_id = _resolve(catalog, reference)
+        return catalog.image(image_id) if image_id else None
+
+    @property
+    def layer_folder(self) -> Path:
+        return self._layers.folder
+
+    def layers(self, image_id: str) -> list[str]:
+        """An image's unpacked layers as paths in `layer_folder`, the top one first. Raises ImageNotFound."""
+        entry = self._index.read().images.get(image_id)
+        if entry is None:
+            raise ImageNotFound(f"no image {image_id}")
+        names = [f"{layer.chain}/root" for layer in reversed(entry.layers)]
+        return names or [self._empty()]
+
+    def _empty(self) -> str:
+        """overlayfs wants at least one lower layer, an image may have none."""
+        (self._layers.folder / garbage.EMPTY_LAYER / "root").mkdir(parents=True, exist_ok=True)
+        return f"{garbage.EMPTY_LAYER}/root"
+
+    # ---- use by containers
+
+    def hold(self, image_id: str, container: Path) -> None:
+        """Keep an image's layers as long as the folder `container` is there."""
+        folder = self._root / "uses" / image_id.partition(":")[2]
+        folder.mkdir(exist_ok=True)
+        (folder / container.name).symlink_to(container)
+
+    def release(self, image_id: str, container: Path) -> None:
+        (self._root / "uses" / image_id.partition(":")[2] / container.name).unlink(missing_ok=True)
+
+    # ---- changing
+
+    async def load(self, path: Path) -> list[Image]:
+        return await asyncio.to_thread(self._load, path)
+
+    async def pull(self, reference: str, credentials: Credentials | None = None) -> Image:
+        raise NotImplementedError
+
+    def remove(self, reference: str) -> bool:
+        """A name is taken away; an id, every name. Layers that no image and no container needs any more go."""
+        with self._index.change() as catalog:
+            image_id = _resolve(catalog, reference)
+            if image_id is None:
+                return False
+            self._unname(catalog, reference, image_id)
+        self.collect()
+        return True
+
+    def _unname(self, catalog: Catalog, reference: str, image_id: str) -> None:
+        name = _parse_or_none(reference)
+        if name and name.tagged in catalog.tags and not name.digest:
+            del catalog.tags[name.tagged]
+        elif name and name.pinned in catalog.digests:
+            del catalog.digests[name.pinned]
+        else:
+            for names in (catalog.tags, catalog.digests):
+                for other in [other for other, owner in names.items() if owner == image_id]:
+                    del names[other]
+        if image_id in catalog.tags.values() or image_id in catalog.digests.values():
+            return
+        catalog.images[image_id] = replace(catalog.images[image_id], removed=True)  # forgotten once nobody uses it
+
+    def collect(self) -> int:
+        """Reclaim what no image, no container and no import needs; how many files and layers went."""
+        return garbage.collect(self._root, self._index)
+
+    # ---- importing
+
+    def _load(self, path: Path) -> list[Image]:
+        with self._importing():
+            try:
+                with archive.opened(path, self._blobs.unfinished()) as opened:
+                    offered = archive.images(opened, self._architecture)
+                    brought = [
+                        (image, *archive.bring_in(opened, image, self._blobs, self._layers)) for image in offered
+                    ]
+            except FileNotFoundError as error:
+                raise ImageInvalid(f"no such file: {path}") from error
+            self._settle()
+            with self._index.change() as catalog:
+                for image, image_id, entry in brought:
+                    _enter(catalog, image_id, entry, _tags(image))
+            return [self._index.read().image(image_id) for _, image_id, _ in brought]
+
+    @contextmanager
+    def _importing(self) -> Iterator[None]:
+        with locked(self._root / "work", fcntl.LOCK_SH):
+            yield
+
+    def _settle(self) -> None:
+        """Bytes before names, or a crash of the machine leaves names of empty files."""
+        sync_filesystem(self._root)
+
+
+def _enter(catalog: Catalog, image_id: str, entry: Entry, tags: list[Reference]) -> None:
+    catalog.images[image_id] = entry
+    for name in tags:
+        catalog.tags[name.tagged] = image_id
+        if entry.manifest:
+            catalog.digests[f"{name.name}@{entry.manifest}"] = image_id
+
+
+def _tags(image: ArchivedImage) -> list[Reference]:
+    """Raises ImageInvalid."""
+    try:
+        return [parse_reference(tag) for tag in image.tags]
+    except ReferenceError as error:
+        raise ImageInvalid(f"the archive names an image {image.tags}: {error}") from error
+
+
+def _parse_or_none(reference: str) -> Reference | None:
+    try:
+        return parse_reference(reference)
+    except ReferenceError:
+        return None
+
+
+def _resolve(catalog: Catalog, reference: str) -> str | None:
+    if reference in catalog.images:
+        return reference
+    name = _parse_or_none(reference)
+    if name is not None:
+        found = catalog.digests.get(name.pinned) if name.digest else catalog.tags.get(name.tagged)
+        if found:
+            return found
+    digits = reference.removeprefix("sha256:")
+    matching = [image_id for image_id in catalog.images if len(digits) >= 4 and image_id[7:].startswith(digits)]
+    return matching[0] if len(matching) == 1 else None

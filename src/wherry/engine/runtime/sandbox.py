@@ -1,0 +1,101 @@
+"""One sandbox's life."""
+
+import asyncio
+import logging
+import os
+import time
+from dataclasses import replace
+
+from wherry.engine.cgroups.plan import sandbox_group
+from wherry.engine.interface import EngineError, Sandbox, SandboxSpec
+from wherry.engine.runtime import holder
+from wherry.engine.runtime.host import Host
+from wherry.engine.runtime.records import SandboxRecord, save
+from wherry.engine.runtime.watch import Watch
+from wherry.linux import procs
+
+log = logging.getLogger(__name__)
+
+
+class LiveSandbox:
+    """The record on disk always comes before the effect that it names, so a new engine can undo what was cut off."""
+
+    def __init__(self, host: Host, record: SandboxRecord) -> None:
+        self.host = host
+        self.record = record
+        self.paths = host.layout.sandbox(record.spec.id)
+        self._lock = asyncio.Lock()
+        self._watch: Watch | None = None
+
+    @classmethod
+    async def make(cls, host: Host, spec: SandboxSpec) -> "LiveSandbox":
+        sandbox = cls(host, SandboxRecord(spec, time.time()))
+        sandbox.paths.shm.mkdir(parents=True, mode=0o711)
+        save(sandbox.paths.record, sandbox.record)
+        try:
+            await asyncio.to_thread(host.groups.make, spec.cgroup_parent, spec.resources)
+            await sandbox.hold()
+        except (OSError, EngineError) as error:
+            await sandbox.remove()
+            raise EngineError(f"cannot make the sandbox: {error}") from error
+        return sandbox
+
+    @property
+    def view(self) -> Sandbox:
+        return Sandbox(self.record.spec.id, self.record.spec, self.record.created_at)
+
+    async def hold(self) -> int:
+        """Pidfd of the process that keeps the namespaces. If it was killed, new namespaces are made: containers
+        started from now on no longer share them with the older ones."""
+        async with self._lock:
+            if self._watch is None:
+                await self._hold()
+            assert self._watch is not None
+            return self._watch.pidfd
+
+    async def _hold(self) -> None:
+        spec, layout, groups = self.record.spec, self.host.layout, self.host.groups
+        netns = os.open(spec.netns, os.O_RDONLY | os.O_CLOEXEC) if spec.netns else None
+        program = layout.holder
+        try:
+            held = await self.host.launcher.run(holder.hold, spec, program, self.paths.shm, netns)
+        finally:
+            if netns is not None:
+                os.close(netns)
+        try:
+            group = sandbox_group(spec.cgroup_parent)
+            groups.make(group)
+            groups.enter(group, held.pid)
+            self.record = replace(self.record, holder=held.pid, holder_started=procs.start_time(held.pid))
+            save(self.paths.record, self.record)
+        except BaseException:
+            held.abandon()
+            raise
+        held.commit()
+        self.adopt()
+
+    def adopt(self) -> None:
+        """Watch the holder that the record names, if it still lives."""
+        pidfd = procs.open_pidfd(self.record.holder, self.record.holder_started) if self.record.holder else None
+        if pidfd is not None:
+            self._watch = Watch(pidfd, self._holder_ended)
+
+    def _holder_ended(self, _: int | None) -> None:
+        self._watch = None
+
+    async def remove(self) -> None:
+        """Everything but the containers, which must be gone."""
+        async with self._lock:
+            parent = self.record.spec.cgroup_parent
+            if self._watch:
+                self._watch.signal(9)
+            await asyncio.to_thread(self._remove_group, parent)
+            await self.host.discard(self.paths.folder)
+
+    def _remove_group(self, parent: str) -> None:
+        if not self.host.groups.remove(parent):
+            log.warning("cgroup %s is still busy", parent)
+
+    def close(self) -> None:
+        if self._watch:
+            self._watch.close()

@@ -1,0 +1,123 @@
+"""Another process in a running container, by the OCI runtime's `exec`.
+
+The runtime's process stays the parent and passes on the exit code; it runs in the launcher's mount namespace.
+"""
+
+import asyncio
+import os
+import signal
+import subprocess
+import tempfile
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from wherry.engine.interface import ContainerNotFound, Streams
+from wherry.engine.runtime.container import LiveContainer
+from wherry.engine.runtime.host import Host
+from wherry.engine.runtime.sessions.channels import Channels, Pipes, Terminal
+from wherry.engine.runtime.watch import Watch
+from wherry.linux import procs
+
+_OUTPUT_LIMIT = 10 * 1024  # bytes that a probe may say
+_COMPLAINT = 1024  # bytes in which a runtime says why it cannot run a command
+
+
+async def execute(host: Host, container: LiveContainer, command: Sequence[str], streams: Streams) -> int:
+    """Run a command, its streams joined to the user's; its exit code. Cancelled (the user left), it is killed."""
+    with ExitStack() as cleanup:
+        folder = Path(cleanup.enter_context(tempfile.TemporaryDirectory(prefix="exec-", dir=container.paths.folder)))
+        (folder / "process.json").write_bytes(orjson.dumps(_process(container, command, streams.tty)))
+        channels: Channels = Terminal(folder) if streams.tty else Pipes(streams.stdin is not None)
+        cleanup.callback(channels.close)
+        arguments = [host.tools.runtime, f"--root={host.layout.runtime}", "exec", *channels.arguments()]
+        arguments += ["--process", str(folder / "process.json"), "--pid-file", str(folder / "pid"), container.spec.id]
+        pidfd = await asyncio.shield(host.launcher.run(_spawn, arguments, channels.theirs))
+        channels.close_theirs()
+        return await _Exec(channels, pidfd, folder / "pid").run(streams)
+
+
+async def output(host: Host, container: LiveContainer, command: Sequence[str], timeout: float) -> tuple[int, bytes]:
+    """Exit code and combined output, at most 10 KB. Raises TimeoutError, having killed it."""
+    collected = bytearray()
+
+    async def collect(data: bytes) -> None:
+        collected.extend(data[: _OUTPUT_LIMIT - len(collected)])
+
+    streams = Streams(stdin=None, stdout=collect, stderr=collect)
+    code = await asyncio.wait_for(execute(host, container, command, streams), timeout)
+    return code, bytes(collected)
+
+
+class _Exec:
+    """One command while it runs."""
+
+    def __init__(self, channels: Channels, pidfd: int, pid_file: Path) -> None:
+        self._channels = channels
+        self._pid_file = pid_file  # the runtime writes it once the command is there
+        self._ended: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        self._watch = Watch(pidfd, self._end)
+
+    def _end(self, code: int | None) -> None:
+        procs.reap_strays()  # a command that could not be run leaves its half-made process
+        self._ended.set_result(255 if code is None else code)
+
+    async def run(self, streams: Streams) -> int:
+        said = bytearray()
+
+        async def listen(data: bytes) -> None:
+            said.extend(data[: _COMPLAINT - len(said)])
+            await streams.stderr(data)
+
+        talking = asyncio.ensure_future(self._channels.talk(replace(streams, stderr=listen), self._ended))
+        try:
+            code = await asyncio.shield(self._ended)
+            await talking
+        except BaseException:
+            self._kill()
+            talking.cancel()
+            await asyncio.gather(talking, self._ended, return_exceptions=True)
+            raise
+        return code if self._pid_file.exists() else _shell_code(bytes(said))
+
+    def _kill(self) -> None:
+        """The command and what it started in its own session; its parent, the runtime, ends with it."""
+        try:
+            pid = int(self._pid_file.read_text())
+            if os.getpgid(pid) == pid:
+                os.killpg(pid, signal.SIGKILL)
+            else:
+                os.kill(pid, signal.SIGKILL)
+        except (OSError, ValueError):  # not yet there, or gone
+            self._watch.signal(signal.SIGKILL)
+
+
+def _shell_code(complaint: bytes) -> int:
+    """Of a command that was never run, as shells say it."""
+    missing = (b"not found", b"no such file")
+    return 127 if any(words in complaint.lower() for words in missing) else 126
+
+
+def _process(container: LiveContainer, command: Sequence[str], tty: bool) -> dict[str, Any]:
+    """The container's own process with other arguments: same user, environment, capabilities, limits."""
+    try:
+        document = orjson.loads(container.paths.config.read_bytes())["process"]
+    except OSError as error:
+        raise ContainerNotFound(f"container {container.spec.id} is being removed") from error
+    environment = document["env"]
+    if tty and not any(entry.startswith("TERM=") for entry in environment):
+        environment.append("TERM=xterm")
+    return document | {"args": list(command), "terminal": tty, "env": environment}
+
+
+def _spawn(arguments: Sequence[str], descriptors: tuple[int, int, int]) -> int:
+    """On a launcher's thread: a pidfd of the runtime's process."""
+    stdin, stdout, stderr = descriptors
+    process = subprocess.Popen(arguments, stdin=stdin, stdout=stdout, stderr=stderr, cwd="/", start_new_session=True)
+    pidfd = os.pidfd_open(process.pid)
+    process.returncode = 0  # it is awaited by its pidfd; keep Popen from waiting or warning
+    return pidfd
