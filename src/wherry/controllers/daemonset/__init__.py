@@ -1,0 +1,1 @@
+"""Keeps one pod of a template on every node that fits."""

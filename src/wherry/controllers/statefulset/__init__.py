@@ -1,0 +1,1 @@
+"""Keeps pods with names, storage and an order of their own."""
