@@ -15,6 +15,7 @@ from wherry.api.decoding import DecodeError
 from wherry.api.errors import StatusError
 from wherry.api.kinds import BUILTIN, Kind
 from wherry.api.patch.values import json_type
+from wherry.apiserver import canonical
 
 SUMMARY = 30  # bytes of a body that an error shows
 _GROUP_VERSION = re.compile(r"[^/]*(/[^/]*)?")
@@ -39,8 +40,9 @@ def decode(kind: Kind, body: bytes, form: str, validation: str, now: float) -> D
     _complete_type(kind, obj, body)
     if decoded.strict and validation == "Strict":
         raise errors.undecodable(kind, decoded.strict_error)
-    defaults.apply(kind, obj, now)
     obj.setdefault("metadata", {})
+    defaults.apply(kind, obj, now)
+    canonical.apply(kind, obj)
     return Decoded(obj, tuple(decoded.strict) if validation == "Warn" else ())
 
 

@@ -11,6 +11,7 @@ from wherry.apiserver.authn.user import ANONYMOUS, User
 from wherry.apiserver.hub import Hub
 from wherry.apiserver.mirror import Mirror
 from wherry.apiserver.routes import Query, Target
+from wherry.apiserver.services import Services
 from wherry.lib.clock import Clock, SystemClock
 from wherry.store import Store
 
@@ -40,6 +41,7 @@ class Api:
     mirror: Mirror
     authenticator: "Authenticator"
     authorizer: "Authorizer"
+    services: Services
     settings: Settings = field(default_factory=Settings)
     kinds: Registry = field(default_factory=lambda: Registry(KINDS))
     clock: Clock = field(default_factory=SystemClock)

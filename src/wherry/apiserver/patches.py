@@ -12,6 +12,7 @@ from wherry.api.kinds import Kind
 from wherry.api.patch import apply, json_patch, merge, strategic
 from wherry.api.patch.managed import Writer
 from wherry.api.schema import Node
+from wherry.apiserver import canonical
 from wherry.apiserver.bodies import Decoded
 from wherry.apiserver.options import WriteOptions
 
@@ -56,6 +57,7 @@ def _applier(kind: Kind, node: Node, body: bytes, options: WriteOptions, writer:
         applied = apply.apply(old, config, node, writer, options.force)
         obj = decoding.normalize(applied, node).object
         defaults.apply(kind, obj, writer.now)
+        canonical.apply(kind, obj)
         return Decoded(obj)
 
     return patch
@@ -93,6 +95,7 @@ def _typed(kind: Kind, node: Node, patched: Any, validation: str, now: float) ->
     if obj.get("kind") != kind.kind or obj.get("apiVersion") != kind.api_version:
         raise _unfit(patched, "the type of an object cannot be changed")
     defaults.apply(kind, obj, now)
+    canonical.apply(kind, obj)
     return Decoded(obj, tuple(decoded.strict) if validation == "Warn" else ())
 
 

@@ -1,6 +1,8 @@
 """The API server put together: parts from a store and settings, made ready, and a handler for requests."""
 
+import secrets
 from collections.abc import Sequence
+from random import Random
 
 from wherry.aio.http.messages import Handler
 from wherry.api import kinds
@@ -11,6 +13,7 @@ from wherry.apiserver.bootstrap import bootstrap
 from wherry.apiserver.core import Api, Settings
 from wherry.apiserver.hub import Hub
 from wherry.apiserver.mirror import Mirror
+from wherry.apiserver.services import Services
 from wherry.store import Store
 
 # What rules look at without waiting.
@@ -27,9 +30,17 @@ class ApiServer:
         methods: Sequence[Method] = (),
         deciders: Sequence[Decider] = (),
     ) -> None:
-        mirror = Mirror(MIRRORED)
+        settings = settings or Settings()
+        random = Random(secrets.randbits(64))
         self.api = Api(
-            store, Hub(store), mirror, Authenticator(methods), Authorizer(list(deciders)), settings or Settings()
+            store,
+            Hub(store),
+            Mirror(MIRRORED),
+            Authenticator(methods),
+            Authorizer(list(deciders)),
+            Services(settings.service_cidr, settings.node_ports, random),
+            settings,
+            random=random,
         )
         self.handler: Handler = pipeline.handler(self.api)
 
@@ -39,6 +50,7 @@ class ApiServer:
         await api.hub.start()
         api.hub.listeners.append(api.mirror.follow)
         await api.mirror.load(api.store)
+        await api.services.load(api.store)
         await bootstrap(api)
 
     def end_watches(self) -> None:

@@ -76,7 +76,7 @@ async def store_new(api: Api, call: Call, obj: Obj, options: WriteOptions, subre
         except Mismatch as mismatch:
             if not generated:
                 raise exists(call.kind, write.name, mismatch.current) from None
-            if attempt + 1 == NAME_ATTEMPTS:
+            if attempt + 1 == NAME_ATTEMPTS or write.claim:  # what a Service claimed is given back by now
                 break
             metadata = write.new["metadata"]
             metadata["name"] = generate_name(api, metadata["generateName"])

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from wherry.aio.http.messages import Response
-from wherry.api import Obj, errors
+from wherry.api import Obj, errors, kinds
 from wherry.api.kinds import Kind
 from wherry.apiserver import admission, bodies, encoding, negotiation, strategies
 from wherry.apiserver.admission.attributes import Attributes
@@ -17,7 +17,7 @@ from wherry.apiserver.registry import forms, storage
 from wherry.apiserver.registry.writing import Write
 from wherry.apiserver.strategies.base import Strategy
 from wherry.lib.timestamps import parse, rfc3339
-from wherry.store import Mismatch, Record
+from wherry.store import Mismatch, Put, Record
 
 ORPHAN = "orphan"
 FOREGROUND = "foregroundDeletion"
@@ -198,11 +198,21 @@ async def _carry_out(api: Api, kind: Kind, record: Record, decision: Decision, d
     if decision.what == "keep" or dry_run:
         return decision.obj
     if decision.what == "mark":
-        written = await storage.put(api, record.key, encoding.encode(decision.obj), record.revision)
+        written = await storage.put(api, Put(record.key, encoding.encode(decision.obj), record.revision))
         return encoding.decode(kind, written)
-    revision = await storage.delete(api, record.key, record.revision)
+    revision = await _remove(api, kind, record, decision.obj)
     decision.obj["metadata"]["resourceVersion"] = str(revision)
     return decision.obj
+
+
+async def _remove(api: Api, kind: Kind, record: Record, obj: Obj) -> int:
+    """Take an object away, with what belongs to it alone. Raises Mismatch."""
+    if kind is not kinds.SERVICE:
+        return await storage.delete(api, record.key, record.revision)
+    claim = api.services.deleted(obj)
+    revision = await storage.delete(api, record.key, record.revision, claim.operations(obj, api.clock.now()))
+    claim.keep()
+    return revision
 
 
 def _answer(kind: Kind, strategy: Strategy, decision: Decision, obj: Obj, options: DeleteOptions) -> tuple[Obj, int]:
@@ -230,5 +240,5 @@ async def remove_finished(write: Write) -> Record:
     assert write.record is not None
     value = encoding.encode(write.new)
     if not write.options.dry_run:
-        await storage.delete(write.api, write.record.key, write.record.revision)
+        await _remove(write.api, write.kind, write.record, write.new)
     return Record(write.record.key, value, write.record.revision, write.record.created)

@@ -40,7 +40,7 @@ def _protobuf(body: Obj) -> bytes | None:
 
 def one(api: Api, call: Call, record: Record, accepted: Accepted, status: int = 200) -> Response:
     """The answer for one object."""
-    if not accepted.transform and accepted.media_type == JSON:
+    if record.revision and not accepted.transform and accepted.media_type == JSON:
         return Response(status, encoding.whole(call.kind, record), JSON)
     obj = encoding.decode(call.kind, record)
     if not record.revision:

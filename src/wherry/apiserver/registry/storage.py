@@ -1,5 +1,7 @@
 """The store as the verbs see it: keys, current records, and commits that everyone here knows of at once."""
 
+from collections.abc import Sequence
+
 from wherry.api.kinds import Kind
 from wherry.apiserver.core import Api
 from wherry.store import Delete, Put, Record
@@ -24,16 +26,18 @@ async def current(api: Api, kind: Kind, namespace: str, name: str) -> Record | N
     return await api.store.get(key(kind, namespace, name))
 
 
-async def put(api: Api, key: str, value: bytes, expect: int | None, ttl: int | None = None) -> Record:
-    """Write, and tell the mirror before anyone hears of success. Raises Mismatch, Unavailable."""
-    revision = await api.store.commit(Put(key, value, expect, ttl))
+async def put(api: Api, put: Put, also: Sequence[Put | Delete] = ()) -> Record:
+    """Write, and tell the mirror before anyone hears of success. `also` happens in the same commit.
+    Raises Mismatch, Unavailable."""
+    key, value, expect = put.key, put.value, put.expect
+    revision = await api.store.commit(put, *also)
     record = Record(key, value, revision, 0 if expect else revision)
     api.mirror.put(record)
     return record
 
 
-async def delete(api: Api, key: str, expect: int | None) -> int:
+async def delete(api: Api, key: str, expect: int | None, also: Sequence[Put | Delete] = ()) -> int:
     """Remove; the revision of the removal. Raises Mismatch, Unavailable."""
-    revision = await api.store.commit(Delete(key, expect))
+    revision = await api.store.commit(Delete(key, expect), *also)
     api.mirror.remove(key, revision)
     return revision

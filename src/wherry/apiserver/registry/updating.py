@@ -71,58 +71,65 @@ async def patch(api: Api, call: Call) -> Response:
         check_name(patched.obj, call.target.name)
         return patched.obj
 
-    record, created = await change(api, call, options, new_object, applying=patch_type == "apply")
+    record, created = await change(api, call, options, new_object, managed=patch_type == "apply")
     return forms.one(api, call, record, accepted, 201 if created else 200)
 
 
 async def change(
-    api: Api, call: Call, options: WriteOptions, new_object: Change, applying: bool = False
+    api: Api,
+    call: Call,
+    options: WriteOptions,
+    new_object: Change,
+    managed: bool = False,
+    subresource: str | None = None,
 ) -> tuple[Record, bool]:
-    """Make the change; the record that stands then, and whether it was created. Raises StatusError."""
+    """Make the change; the record that stands then, and whether it was created. `managed`: the change has taken note
+    of field managers itself. `subresource`: as which the object is prepared and checked, if not the request's.
+    Raises StatusError."""
     target, kind = call.target, call.kind
+    sub = target.subresource if subresource is None else subresource
     namespace = target.namespace if kind.namespaced else ""
     for _ in range(ATTEMPTS):
         current = await storage.current(api, kind, namespace, target.name)
         try:
             if current is None:
-                return await _create(api, call, options, new_object, applying), True
-            return await _update(api, call, options, new_object, current, applying), False
+                return await _create(api, call, options, new_object, managed), True
+            write = Write(api, call, kind, options, {}, None, current, sub, managed)
+            return await _update(write, new_object), False
         except Mismatch:
             continue
     raise errors.conflict(kind, target.name)
 
 
-async def _create(api: Api, call: Call, options: WriteOptions, new_object: Change, applying: bool) -> Record:
+async def _create(api: Api, call: Call, options: WriteOptions, new_object: Change, managed: bool) -> Record:
     """What an update or apply makes where nothing is."""
     kind = call.kind
-    if not (applying or strategies.of(kind).create_on_update) or call.target.subresource:
+    if not (managed or strategies.of(kind).create_on_update) or call.target.subresource:
         raise errors.not_found(kind, call.target.name)
     obj = new_object(None)
-    if applying and obj["metadata"].get("uid"):
+    if managed and obj["metadata"].get("uid"):
         uid = obj["metadata"]["uid"]
         why = f"uid mismatch: the provided object specified uid {uid}, and no existing object was found"
         raise errors.conflict(kind, call.target.name, why)
     api.authorizer.require(call, "create")
     wipe(obj["metadata"])
     obj["metadata"].pop("resourceVersion", None)
-    write = Write(api, call, kind, options, obj, applying=applying)
+    write = Write(api, call, kind, options, obj, managed=managed)
     writing.begin(write)
     fill_system_fields(api, write.new)
     writing.finish(write)
     return await writing.commit(write)
 
 
-async def _update(
-    api: Api, call: Call, options: WriteOptions, new_object: Change, current: Record, applying: bool
-) -> Record:
-    kind = call.kind
-    old = encoding.decode(kind, current)
-    new = new_object(old)
-    write = Write(api, call, kind, options, new, old, current, call.target.subresource, applying)
-    _check_version(kind, write.new, current, call.target.name)
+async def _update(write: Write, new_object: Change) -> Record:
+    kind, current = write.kind, write.record
+    assert current is not None
+    write.old = encoding.decode(kind, current)
+    write.new = new_object(write.old)
+    _check_version(kind, write.new, current, write.call.target.name)
     writing.begin(write)
     writing.finish(write)
-    if _finished_deleting(write.new, write.old or old):
+    if _finished_deleting(write.new, write.old):
         return await deleting.remove_finished(write)
     return await writing.commit(write)
 

@@ -7,7 +7,8 @@ last, `commit` makes it durable. An update that lost a race starts again from th
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from wherry.api import Obj, errors, schema, validation
+from wherry.api import Obj, errors, kinds, schema, validation
+from wherry.api.errors import StatusError
 from wherry.api.kinds import Kind
 from wherry.api.patch import managed
 from wherry.api.patch.managed import Writer
@@ -16,8 +17,9 @@ from wherry.apiserver.admission.attributes import Attributes, Operation
 from wherry.apiserver.core import Api, Call
 from wherry.apiserver.options import WriteOptions
 from wherry.apiserver.registry import storage
+from wherry.apiserver.services import Claim
 from wherry.apiserver.strategies.base import Context, Strategy, prepare_create, prepare_update
-from wherry.store import Record
+from wherry.store import Put, Record
 
 
 @dataclass(slots=True)
@@ -33,7 +35,8 @@ class Write:
     old: Obj | None = None
     record: Record | None = None
     subresource: str = ""
-    applying: bool = False  # server-side apply has noted who owns what itself
+    managed: bool = False  # the change has noted who owns what itself
+    claim: Claim | None = None  # what a Service takes from the pools
 
     @property
     def name(self) -> str:
@@ -57,7 +60,7 @@ class Write:
 
 def manage(write: Write) -> None:
     """Note who set which fields."""
-    if write.applying:
+    if write.managed:
         return
     kind = write.kind
     node = schema.definition(kind.api_version, kind.kind)
@@ -92,6 +95,12 @@ def convert(write: Write) -> None:
 def mutate(write: Write) -> None:
     """Admission that changes objects."""
     admission.mutate(write.api.mirror, write.attributes())
+
+
+def allocate(write: Write) -> None:
+    """Give a Service its addresses and ports."""
+    if write.kind is kinds.SERVICE and not write.subresource:
+        write.claim = write.api.services.claim(write.new, write.old, write.options.dry_run)
 
 
 def prepare(write: Write) -> None:
@@ -135,7 +144,7 @@ Stage = Callable[[Write], None]
 
 # Before the object gets its identity, and after.
 BEGIN: tuple[Stage, ...] = (manage, convert, mutate)
-FINISH: tuple[Stage, ...] = (prepare, validate, admit)
+FINISH: tuple[Stage, ...] = (allocate, prepare, validate, admit)
 
 
 def begin(write: Write) -> None:
@@ -144,22 +153,43 @@ def begin(write: Write) -> None:
 
 
 def finish(write: Write) -> None:
-    for stage in FINISH:
-        stage(write)
+    try:
+        for stage in FINISH:
+            stage(write)
+    except StatusError:
+        _give_back(write)
+        raise
+
+
+def _give_back(write: Write) -> None:
+    if write.claim:
+        write.claim.give_back()
 
 
 async def commit(write: Write) -> Record:
     """Make it durable; the record that now stands. A dry run only pretends; what changes nothing is not written.
     Raises Mismatch."""
+    try:
+        record = await _commit(write)
+    except BaseException:
+        _give_back(write)
+        raise
+    if write.claim:
+        write.claim.keep()
+    return record
+
+
+async def _commit(write: Write) -> Record:
     new, record = write.new, write.record
     if record is not None and write.old is not None and _same(new, write.old):
         return record
-    value = encoding.encode(new)
     metadata = new["metadata"]
     key = storage.key(write.kind, metadata.get("namespace", ""), metadata["name"])
+    put = Put(key, encoding.encode(new), record.revision if record else 0, _ttl(write))
     if write.options.dry_run:
-        return Record(key, value, record.revision if record else 0, 0)
-    return await storage.put(write.api, key, value, record.revision if record else 0, _ttl(write))
+        return Record(key, put.value, put.expect or 0, 0)
+    also = write.claim.operations(new, write.api.clock.now()) if write.claim else ()
+    return await storage.put(write.api, put, also)
 
 
 def _same(new: Obj, old: Obj) -> bool:

@@ -4,12 +4,13 @@ To add a kind, add its row to its group's file; a kind without a row has upstrea
 """
 
 from wherry.api.kinds import Kind
-from wherry.apiserver.strategies import core, others, pods, workloads
+from wherry.apiserver.strategies import core, others, pods, services, workloads
 from wherry.apiserver.strategies.base import Strategy
 
 GROUPS: tuple[dict[Kind, Strategy], ...] = (
     core.STRATEGIES,
     pods.STRATEGIES,
+    services.STRATEGIES,
     workloads.STRATEGIES,
     others.STRATEGIES,
 )

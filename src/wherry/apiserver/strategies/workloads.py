@@ -2,6 +2,7 @@
 
 from wherry.api import Obj, kinds
 from wherry.api.kinds import Kind
+from wherry.apiserver.canonical import TEMPLATE_GENERATION
 from wherry.apiserver.strategies.base import Context, Strategy
 
 _JOB_NAME = ("job-name", "batch.kubernetes.io/job-name")
@@ -9,24 +10,16 @@ _JOB_UID = ("controller-uid", "batch.kubernetes.io/controller-uid")
 
 
 def _new_daemon_set(new: Obj, context: Context) -> None:
-    """The template generation is kept for old clients, in an annotation."""
-    annotations = new["metadata"].setdefault("annotations", {})
-    try:
-        generation = int(annotations.get(_TEMPLATE_GENERATION, "0"))
-    except ValueError:
-        generation = 0
-    annotations[_TEMPLATE_GENERATION] = str(max(generation, 1))
-
-
-_TEMPLATE_GENERATION = "deprecated.daemonset.template.generation"
+    annotations = new["metadata"]["annotations"]
+    annotations[TEMPLATE_GENERATION] = str(max(int(annotations[TEMPLATE_GENERATION]), 1))
 
 
 def _daemon_set(new: Obj, old: Obj, context: Context) -> None:
-    known = (old["metadata"].get("annotations") or {}).get(_TEMPLATE_GENERATION, "0")
-    generation = int(known) if known.isdigit() else 0
+    """A change of the template counts on from the old object, whatever the client says."""
+    generation = int((old["metadata"].get("annotations") or {}).get(TEMPLATE_GENERATION, "0"))
     if new["spec"]["template"] != old["spec"]["template"]:
         generation += 1
-    new["metadata"].setdefault("annotations", {})[_TEMPLATE_GENERATION] = str(generation)
+    new["metadata"]["annotations"][TEMPLATE_GENERATION] = str(generation)
 
 
 def _new_job(new: Obj, context: Context) -> None:

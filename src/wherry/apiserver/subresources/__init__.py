@@ -7,6 +7,7 @@ from wherry.api import errors
 from wherry.api.kinds import Kind
 from wherry.apiserver.core import Api, Call
 from wherry.apiserver.registry import reading, updating
+from wherry.apiserver.subresources import scale
 
 Verb = Callable[[Api, Call], Awaitable[Response | Upgrade]]
 
@@ -15,6 +16,7 @@ _OF_OBJECT: dict[str, Verb] = {"get": reading.get, "update": updating.update, "p
 # Sub-resource -> verb -> what answers.
 SUBRESOURCES: dict[str, dict[str, Verb]] = {
     "status": _OF_OBJECT,
+    "scale": {"get": scale.get, "update": scale.update, "patch": scale.patch},
     "finalize": {"update": updating.update},
     "approval": _OF_OBJECT,
     "ephemeralcontainers": _OF_OBJECT,
