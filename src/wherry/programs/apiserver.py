@@ -112,8 +112,9 @@ def _cannot_listen(flags: Flags, error: OSError) -> StartError:
 
 def _build(flags: Flags, pki: "Pki") -> Any:
     """The server's parts, over the store that the flags name."""
-    from wherry.apiserver.authn.certificates import by_certificate
     from wherry.apiserver.authn import tokenfile
+    from wherry.apiserver.authn.certificates import by_certificate
+    from wherry.apiserver.authz.authenticated import authenticated, public
     from wherry.apiserver.core import Settings
     from wherry.apiserver.server import ApiServer
 
@@ -124,7 +125,7 @@ def _build(flags: Flags, pki: "Pki") -> Any:
         except tokenfile.TokenFileError as error:
             raise StartError(str(error), EXIT_USAGE) from error
     settings = Settings(service_cidr=flags.service_cidr, advertise_address=flags.advertised, port=flags.port)
-    return ApiServer(_open_store(flags), settings, methods)
+    return ApiServer(_open_store(flags), settings, methods, [authenticated, public])
 
 
 def _open_store(flags: Flags) -> Store:
