@@ -36,6 +36,7 @@ async def create(job: Job, action: CreateContainer) -> None:
     try:
         prepared = await _prepare(job, container, action.attempt)
         spec = container_spec.build(job.pod, container, attempt, prepared, job.parts.config)
+        os.makedirs(os.path.dirname(spec.log_path), exist_ok=True)
         await job.parts.engine.create(spec)
     except (EnvironmentFailed, NotAllowed, VolumeFailed) as error:
         raise _failed(job, action.container, _CONFIG, str(error)) from error

@@ -26,7 +26,7 @@ async def _pull(job: Job, action: PullImage) -> None:
     except ImageInvalid as error:
         job.memory.images[action.container] = view.Image(invalid=str(error))
         _complain(job, action, "InvalidImageName", str(error))
-    except EngineError as error:
+    except (EngineError, OSError) as error:
         job.memory.images[action.container] = view.Image(
             error=f'failed to pull image "{action.image}": {error}', failed_at=job.now, failures=before.failures + 1
         )

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from wherry.api import Obj
-from wherry.engine.interface import Mount
+from wherry.engine.specs import Mount
 from wherry.linux.mounts import open_in_root
 from wherry.node.environment import expand
 from wherry.node.spec.container import propagation
