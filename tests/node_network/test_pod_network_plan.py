@@ -143,7 +143,7 @@ class TestRoutes:
         del old["spec"]["podCIDRs"]
         assert routes([old], "a") == {NodeRoute("10.244.1.0/24", "192.0.2.3")}
 
-    def test_neighbouring_networks_become_one_member(self) -> None:
-        text = cluster(["10.244.1.0/24", "10.244.0.0/24", "10.244.9.0/24"])
-        assert "{ 10.244.0.0/23, 10.244.9.0/24 }" in text
+    def test_neighbouring_networks_stay_apart_and_parts_of_larger_ones_go(self) -> None:
+        text = cluster(["10.244.1.0/24", "10.244.0.0/24", "10.244.9.0/24", "10.244.9.0/28"])
+        assert "{ 10.244.0.0/24, 10.244.1.0/24, 10.244.9.0/24 }" in text
         assert "add element" not in cluster([])

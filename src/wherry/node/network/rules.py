@@ -59,9 +59,11 @@ def host_ports(records: Iterable[Record]) -> str:
 
 
 def cluster(pod_cidrs: Iterable[str]) -> str:
-    """Replace the members of `cluster`."""
-    networks = ipaddress.collapse_addresses(ipaddress.IPv4Network(cidr) for cidr in pod_cidrs)
-    members = ", ".join(str(network) for network in networks)
+    """Replace the members of `cluster`. Neighbours stay apart: `table` adds this node's own network, which nftables
+    takes again if it is the same, and refuses if it is a part of a larger one."""
+    networks = sorted({ipaddress.IPv4Network(cidr) for cidr in pod_cidrs})
+    apart = [one for one in networks if not any(one != other and one.subnet_of(other) for other in networks)]
+    members = ", ".join(str(network) for network in apart)
     add = f"add element ip {TABLE} cluster {{ {members} }}\n" if members else ""
     return f"{_SETS}flush set ip {TABLE} cluster\n{add}"
 
