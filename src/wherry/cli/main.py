@@ -11,6 +11,7 @@ from wherry.cli.commands import COMMANDS
 
 BY_NAME = {entry.name: entry for entry in COMMANDS}
 DEBUG = "WHERRY_DEBUG"
+SUPERVISED = "WHERRY_SUPERVISED"
 
 
 class LazyGroup(click.Group):
@@ -39,7 +40,7 @@ class LazyGroup(click.Group):
         except (click.ClickException, click.Abort, click.exceptions.Exit, OSError):
             raise
         except Exception as error:
-            if os.environ.get(DEBUG):
+            if os.environ.get(DEBUG) or os.environ.get(SUPERVISED):  # a process of a cluster writes to a log
                 raise
             raise _bug(error) from error
 
