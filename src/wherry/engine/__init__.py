@@ -9,7 +9,7 @@ of addresses (whoever makes a network namespace hands its path in).
     runtime/     bundles (`plan`: a spec -> config.json), crun or runc through conmon, exits, exec, attach
     cgroups/     names and limits on v1 and v2 (`plan`), statistics, OOM kills
     seccomp/     profiles, and their compilation
-    logs         container logs in the CRI format: write, rotate, read, follow
+    logs/        container logs in the CRI format: read, follow, rotate
 """
 
 from pathlib import Path

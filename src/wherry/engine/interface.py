@@ -186,6 +186,9 @@ class Engine(Protocol):
     def status(self, container_id: str) -> ContainerStatus:
         """Raises ContainerNotFound."""
 
+    async def wait(self, container_id: str) -> ContainerStatus:
+        """Returns when it has exited. Raises ContainerNotFound."""
+
     def containers(self, sandbox_id: str | None = None) -> list[ContainerStatus]: ...
 
     def exits(self) -> AsyncIterator[Exited]:

@@ -6,6 +6,7 @@
     netns     make, enter, name and remove network namespaces
     nft       apply nftables text atomically by libnftables
     mounts    mount, unmount, list (/proc/self/mountinfo)
+    inotify   be told when something in a directory changes
     cgroupfs  which hierarchies there are; make, write, read, kill and remove a cgroup
     procs     pidfds, capabilities, rlimits
 

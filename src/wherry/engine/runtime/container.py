@@ -198,7 +198,7 @@ class LiveContainer:
         await self.stop(0)
         async with self.lock:
             if self._tidying:
-                await self._tidying
+                await asyncio.shield(self._tidying)  # whoever gives up waiting does not end it
             await self.host.discard(self.paths.folder)
             self.host.images.release(self.record.image.id, self.paths.folder)
         self.close()

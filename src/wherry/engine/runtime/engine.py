@@ -25,10 +25,11 @@ from wherry.engine.interface import (
 from wherry.engine.runtime import holder, recovery, tools
 from wherry.engine.runtime.container import LiveContainer
 from wherry.engine.runtime.host import Host
+from wherry.engine.runtime.housekeeping import keep_house, rotate_log
 from wherry.engine.runtime.launcher import Launcher
 from wherry.engine.runtime.layout import Layout
 from wherry.engine.runtime.sandbox import LiveSandbox
-from wherry.engine.runtime.sessions import execution
+from wherry.engine.runtime.sessions import attachment, execution
 from wherry.engine.seccomp.bpf import Compiler
 from wherry.linux import procs
 
@@ -47,6 +48,7 @@ class LocalEngine:
 
     async def recover(self) -> None:
         self._sandboxes, self._containers = await recovery.recover(self._host)
+        self._housekeeping = asyncio.ensure_future(keep_house(self._containers.values))
 
     # ---- sandboxes
 
@@ -122,7 +124,7 @@ class LocalEngine:
         return await execution.output(self._host, self._running(container_id), command, timeout)
 
     async def attach(self, container_id: str, streams: Streams) -> None:
-        raise NotImplementedError
+        await attachment.attach(self._running(container_id), streams)
 
     async def update_resources(self, container_id: str, resources: Resources) -> None:
         await asyncio.to_thread(self._container(container_id).limit, resources)
@@ -130,7 +132,19 @@ class LocalEngine:
     def usage(self, container_id: str) -> Usage | None:
         return self._container(container_id).usage()
 
+    async def wait(self, container_id: str) -> ContainerStatus:
+        """Returns when it has exited."""
+        container = self._container(container_id)
+        await container.ended.wait()
+        return container.record.status()
+
+    def rotate_log(self, container_id: str, limit: int, keep: int) -> bool:
+        """Begin a new log file if the present one has more than `limit` bytes; at most `keep` files stay. False:
+        nothing was to do. The engine does this by itself with Kubernetes' default bounds."""
+        return rotate_log(self._container(container_id), limit, keep)
+
     async def close(self) -> None:
+        self._housekeeping.cancel()
         for container in self._containers.values():
             container.close()
         for sandbox in self._sandboxes.values():
