@@ -41,7 +41,7 @@ def make(profile: str, names: tuple[str, ...]) -> None:
     with progress.step("Loading them"):
         loaded = asyncio.run(_load(_open(paths.images), archives))
     for each in loaded:
-        click.echo(each.tags[0] if each.tags else each.id)
+        click.echo(", ".join(_familiar(tag) for tag in each.tags))
 
 
 @image.command()
@@ -55,7 +55,7 @@ def load(profile: str, archives: tuple[Path, ...]) -> None:
         raise Failure(f"{missing}: no such file", NO_INPUT)
     paths, _ = existing(profile)
     for each in asyncio.run(_load(_open(paths.images), archives)):
-        click.echo(f"loaded {', '.join(each.tags) or each.id}")
+        click.echo(f"loaded {', '.join(_familiar(tag) for tag in each.tags) or each.id}")
 
 
 @image.command()
@@ -87,7 +87,9 @@ def list_images(profile: str, output: str | None) -> None:
         click.echo(document(rows, output))
     else:
         cells = [
-            [tag, _short(each), f"{each.size / 1e6:.1f} MB"] for each in images for tag in each.tags or ("<none>",)
+            [_familiar(tag), _short(each), f"{each.size / 1e6:.1f} MB"]
+            for each in images
+            for tag in each.tags or ("<none>",)
         ]
         click.echo(table(["image", "id", "size"], sorted(cells)))
 
@@ -115,6 +117,11 @@ def _open(directory: Path) -> "ImageStore":
 
     store: ImageStore = Store(directory, architecture(platform.machine()))
     return store
+
+
+def _familiar(tag: str) -> str:
+    """A name as users write it: Docker Hub's own images go without its name."""
+    return tag.removeprefix("docker.io/").removeprefix("library/")
 
 
 def _short(each: "Image") -> str:
