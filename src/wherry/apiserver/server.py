@@ -17,7 +17,16 @@ from wherry.apiserver.services import Services
 from wherry.store import Store
 
 # What rules look at without waiting.
-MIRRORED = (kinds.NAMESPACE, kinds.SERVICE_ACCOUNT, kinds.LIMIT_RANGE, kinds.RESOURCE_QUOTA, kinds.PRIORITY_CLASS)
+MIRRORED = (
+    kinds.NAMESPACE,
+    kinds.SERVICE_ACCOUNT,
+    kinds.LIMIT_RANGE,
+    kinds.RESOURCE_QUOTA,
+    kinds.PRIORITY_CLASS,
+    kinds.RUNTIME_CLASS,
+    kinds.STORAGE_CLASS,
+    kinds.INGRESS_CLASS,
+)
 
 
 class ApiServer:

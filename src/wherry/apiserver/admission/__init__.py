@@ -6,10 +6,30 @@ that look at the request and at what the lister knows, change `attributes.new` i
 
 from types import ModuleType
 
-from wherry.apiserver.admission import namespace_lifecycle
+from wherry.apiserver.admission import (
+    ingress_class,
+    limits,
+    namespace_lifecycle,
+    priority,
+    runtime_class,
+    service_account,
+    storage,
+    taint_nodes,
+    tolerations,
+)
 from wherry.apiserver.admission.attributes import Attributes, Lister
 
-CHAIN: tuple[ModuleType, ...] = (namespace_lifecycle,)
+CHAIN: tuple[ModuleType, ...] = (
+    namespace_lifecycle,
+    limits,
+    service_account,
+    taint_nodes,
+    priority,
+    tolerations,
+    storage,
+    runtime_class,
+    ingress_class,
+)
 
 _MUTATING = tuple(plugin.mutate for plugin in CHAIN if hasattr(plugin, "mutate"))
 _VALIDATING = tuple(plugin.validate for plugin in CHAIN if hasattr(plugin, "validate"))

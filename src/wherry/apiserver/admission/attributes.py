@@ -4,7 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
-from wherry.api import Obj
+from wherry.api import Obj, errors
+from wherry.api.errors import StatusError
 from wherry.api.kinds import Kind
 from wherry.apiserver.authn.user import User
 
@@ -33,3 +34,14 @@ class Attributes:
     user: User
     dry_run: bool
     warn: Callable[[str], None]
+    suffix: Callable[[], str]  # five random characters, for names that a plug-in invents
+
+    def forbidden(self, why: str) -> StatusError:
+        """The refusal of this request, in upstream's words."""
+        metadata = (self.new or {}).get("metadata") or {}
+        name = self.name or metadata.get("name") or metadata.get("generateName") or "Unknown"
+        return errors.forbidden(self.kind, name, why)
+
+    def concerns(self, kind: Kind, *operations: Operation) -> bool:
+        """Whether an object of `kind` itself, no sub-resource, is in such an operation."""
+        return self.kind is kind and not self.subresource and self.operation in operations

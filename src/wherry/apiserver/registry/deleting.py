@@ -94,7 +94,9 @@ def _check_preconditions(kind: Kind, obj: Obj, options: DeleteOptions) -> None:
 def _admit(api: Api, call: Call, namespace: str, old: Obj, options: DeleteOptions) -> None:
     name = old["metadata"]["name"]
     where = namespace or (name if call.kind.plural == "namespaces" else "")
-    attributes = Attributes("DELETE", call.kind, where, name, "", None, old, call.user, options.dry_run, call.warn)
+    attributes = Attributes(
+        "DELETE", call.kind, where, name, "", None, old, call.user, options.dry_run, call.warn, str
+    )
     admission.mutate(api.mirror, attributes)
     admission.validate(api.mirror, attributes)
 

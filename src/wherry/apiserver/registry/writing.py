@@ -19,6 +19,7 @@ from wherry.apiserver.options import WriteOptions
 from wherry.apiserver.registry import storage
 from wherry.apiserver.services import Claim
 from wherry.apiserver.strategies.base import Context, Strategy, prepare_create, prepare_update
+from wherry.lib import names
 from wherry.store import Put, Record
 
 
@@ -51,7 +52,7 @@ class Write:
         operation: Operation = "CREATE" if self.old is None else "UPDATE"
         return Attributes(
             operation, self.kind, target.namespace, self.name or target.name, self.subresource, self.new, self.old,
-            self.call.user, self.options.dry_run, self.call.warn,
+            self.call.user, self.options.dry_run, self.call.warn, lambda: names.suffix(self.api.random),
         )  # fmt: skip
 
     def context(self) -> Context:
