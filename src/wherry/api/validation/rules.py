@@ -23,11 +23,11 @@ class Rules:
     subresources: Mapping[str, Change] = field(default_factory=dict)
 
     def check_new(self, obj: Obj, namespaced: bool) -> Errors:
-        errors = metadata.check(obj, namespaced, self.name)
+        errors = metadata.check(obj, namespaced, self.name) + metadata.kube_finalizers(obj.get("metadata") or {})
         return errors + self.body(obj) if self.body else errors
 
     def check_change(self, new: Obj, old: Obj, namespaced: bool, subresource: str) -> Errors:
-        errors = metadata.check_update(new, old)
+        errors = metadata.check_update(new, old) + metadata.kube_finalizers(new.get("metadata") or {})
         if subresource:
             change = self.subresources.get(subresource)
             return errors + change(new, old) if change else errors
