@@ -34,9 +34,9 @@ def start(profile: str, nodes: int | None, port: int | None, wait: bool, timeout
     if wait:
         from wherry.local import readiness  # the client, 100 ms
 
-        asyncio.run(readiness.wait(started.config, started.layout, progress.step, timeout))
+        asyncio.run(readiness.wait(started, progress.step, timeout))
     _write_context(started)
-    click.echo(_summary(started, progress.seconds))
+    click.echo(_summary(started, f"is up after {progress.seconds:.1f} s" if wait else "is starting"))
 
 
 @click.command()
@@ -109,9 +109,9 @@ def _remove_context(profile: str) -> None:
         kubeconfig.remove(path, profile)
 
 
-def _summary(started: Started, seconds: float) -> str:
+def _summary(started: Started, news: str) -> str:
     cluster = started.config
     nodes = "1 node" if cluster.node_count == 1 else f"{cluster.node_count} nodes"
-    what = "was running already" if started.already else f"is up after {seconds:.1f} s"
+    what = "was running already" if started.already else news
     place = f"https://{cluster.gateway}:{cluster.port}"
     return f"{click.style(cluster.profile, bold=True)} {what}: {nodes}, {place}, context {cluster.profile!r}"

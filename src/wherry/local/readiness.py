@@ -11,17 +11,18 @@ from wherry.api import Obj, kinds, meta
 from wherry.api.kinds import Kind
 from wherry.client.interface import ApiError, Client, Gone, Unreachable
 from wherry.client.rest import from_kubeconfig
+from wherry.lib import timestamps
 from wherry.local.config import ClusterConfig
 from wherry.local.errors import NotReady
-from wherry.local.layout import Layout
-from wherry.local.start import Step
+from wherry.local.start import Started, Step
 
 KNOCK = 0.01  # seconds between attempts; a refused connection costs next to nothing
 NOISE = 0.3  # seconds after which a watch that broke is tried again
 
 
-async def wait(config: ClusterConfig, layout: Layout, step: Step, timeout: float) -> None:
+async def wait(started: Started, step: Step, timeout: float) -> None:
     """Returns when the cluster is ready. Raises NotReady after `timeout` seconds."""
+    config, layout = started.config, started.layout
     deadline = time.monotonic() + timeout
     client = from_kubeconfig(layout.admin_kubeconfig)
     try:
@@ -29,7 +30,7 @@ async def wait(config: ClusterConfig, layout: Layout, step: Step, timeout: float
             await _within(deadline, _answers(client), "the API server does not answer; see `wherry logs apiserver`")
         with step(f"Waiting for {_nodes(config)}"):
             waiting = {node.name for node in config.nodes}
-            await _within(deadline, _all_ready(client, waiting), lambda: _not_ready(waiting))
+            await _within(deadline, _all_ready(client, waiting, started.since), lambda: _not_ready(waiting))
         with step("Waiting for the default service account"):
             account = until(client, kinds.SERVICE_ACCOUNT, lambda obj: meta.key(obj) == "default/default", "default")
             await _within(deadline, account, "there is no default service account; see `wherry logs controllers`")
@@ -58,9 +59,11 @@ async def until(client: Client, kind: Kind, accept: Callable[[Obj], bool], names
             await asyncio.sleep(NOISE)
 
 
-def is_ready(node: Obj) -> bool:
-    condition = meta.condition(node, "Ready")
-    return condition is not None and condition.get("status") == "True"
+def is_ready(node: Obj, since: float = 0) -> bool:
+    """Whether a node says so. `since`: what it said before that time does not count; times are whole seconds."""
+    condition = meta.condition(node, "Ready") or {}
+    heard = timestamps.parse(condition["lastHeartbeatTime"]) if condition.get("lastHeartbeatTime") else 0.0
+    return condition.get("status") == "True" and heard >= int(since)
 
 
 async def _answers(client: Client) -> None:
@@ -73,11 +76,11 @@ async def _answers(client: Client) -> None:
         await asyncio.sleep(KNOCK)
 
 
-async def _all_ready(client: Client, waiting: set[str]) -> None:
-    """Takes each node out of `waiting` as it becomes Ready."""
+async def _all_ready(client: Client, waiting: set[str], since: float) -> None:
+    """Takes each node out of `waiting` as it becomes Ready, by a word of its agent that is not older than `since`."""
 
     def accept(node: Obj) -> bool:
-        if is_ready(node):
+        if is_ready(node, since):
             waiting.discard(meta.name(node))
         return not waiting
 

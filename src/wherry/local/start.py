@@ -6,6 +6,7 @@ what it did.
 
 import os
 import signal
+import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
@@ -32,11 +33,13 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Started:
-    """What runs now. `already`: all its processes did before."""
+    """What runs now. `already`: all its processes did before. `since`: when they were started, 0 if it was before;
+    seconds since the epoch."""
 
     config: ClusterConfig
     layout: Layout
     already: bool
+    since: float = 0.0
 
 
 def start(request: Request, step: Step) -> Started:
@@ -58,9 +61,10 @@ def start(request: Request, step: Step) -> Started:
         with step("Making keys and certificates"):
             _issue(wanted, paths)
             config.save(paths.config, wanted)
+        since = 0.0 if running else time.time()
         with step("Starting processes"):
             _start_processes(paths)
-        return Started(wanted, paths, already=False)
+        return Started(wanted, paths, already=False, since=since)
 
 
 def check_machine() -> None:

@@ -22,6 +22,7 @@ from wherry.local.start import Step, remove_if_empty
 from wherry.local.supervisor import guardian, records
 from wherry.pki.files import locked, locked_directory
 
+PARENT = "wherry"  # the cgroup that the profiles' cgroups are in
 GRACE = 5.0  # seconds for containers
 PROCESS_GRACE = 10.0  # seconds for the cluster's own processes
 MONITOR_GRACE = 2.0  # seconds for conmon to write a container's end down
@@ -52,7 +53,7 @@ def delete(layout: Layout, step: Step) -> bool:
         stop(layout, step, grace=0)
         with step("Removing the network, control groups and files"):
             _remove_network(layout)
-            cgroupfs.remove(cgroupfs.discover(), group(layout))
+            _remove_groups(layout)
             unmount_below(layout.directory)
             shutil.rmtree(layout.directory)
             claims.release(layout.directory)
@@ -62,7 +63,7 @@ def delete(layout: Layout, step: Step) -> bool:
 
 def group(layout: Layout) -> str:
     """The cgroup that the profile's containers are in."""
-    return f"wherry/{layout.profile}"
+    return f"{PARENT}/{layout.profile}"
 
 
 def container_processes(layout: Layout) -> set[int]:
@@ -137,6 +138,13 @@ def _mentioning(path: str) -> list[int]:
             except OSError:
                 continue  # it ended
     return found
+
+
+def _remove_groups(layout: Layout) -> None:
+    hierarchies = cgroupfs.discover()
+    cgroupfs.remove(hierarchies, group(layout))
+    for folder in hierarchies.folders(PARENT):
+        remove_if_empty(folder)
 
 
 def _remove_network(layout: Layout) -> None:
