@@ -41,4 +41,4 @@ def validate_update(kind: Kind, new: Obj, old: Obj, subresource: str = "") -> Er
     """All that is wrong with a change of an object, or of its sub-resource (status, resize, approval, ...)."""
     errors = metadata.check(new, kind.namespaced, metadata.path_segment)
     errors += metadata.check_update(new, old)
-    return errors + of(kind).check_change(new, old, kind.namespaced, subresource)
+    return errors + of(kind).check_change(new, old, subresource)

@@ -105,9 +105,8 @@ def _matches(annotation: str, profile: Obj, path: str, word: str) -> Check:
     defaults = ("runtime/default", "docker/default") if word == "seccomp" else ("runtime/default",)
     expected = {"Unconfined": ("unconfined",), "RuntimeDefault": defaults}.get(kind)
     differs = f"{word} type in annotation and field must match"
-    if (expected is not None and annotation not in expected) or (
-        kind == "Localhost" and not annotation.startswith("localhost/")
-    ):
+    local = annotation.startswith("localhost/")
+    if annotation not in expected if expected is not None else kind == "Localhost" and not local:
         yield forbidden_field(f"{path}.type", differs)
     elif kind == "Localhost" and annotation.removeprefix("localhost/") != file:
         yield forbidden_field(f"{path}.localhostProfile", f"{word} profile in annotation and field must match")
@@ -416,7 +415,6 @@ RULES = {
     "v1/Pod": Rules(
         body=_create,
         change=_update,
-        whole=False,
         subresources={"status": _status, "ephemeralcontainers": _ephemeral},
     ),
 }
