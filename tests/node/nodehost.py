@@ -28,6 +28,7 @@ from wherry.node.plan.nodestatus import allocatable
 from wherry.node.pulling import Puller
 from wherry.node.status import NodeStatus
 from wherry.node.tokens import Tokens
+from wherry.node.volumes import manager
 from wherry.testing.cluster import ApiServer
 
 ADDRESS = "192.0.2.1"
@@ -107,6 +108,8 @@ class NodeHost:
         self.parts.objects.close()
         for box in self.engine.sandboxes():
             await self.engine.remove_sandbox(box.id)
+        for entry in list(self.config.pods_dir.iterdir()) if self.config.pods_dir.is_dir() else []:
+            await manager.unmount_all(self.config, entry.name)
         await self.network.recover([])
         await self.network.close()
         await self.engine.close()
@@ -129,7 +132,12 @@ class NodeHost:
         for each in spec.get("initContainers", []):
             each.setdefault("image", IMAGE)
             each.setdefault("imagePullPolicy", "IfNotPresent")
-        body = {"nodeName": "n1", "containers": whole, "terminationGracePeriodSeconds": 1} | spec
+        body = {
+            "nodeName": "n1",
+            "containers": whole,
+            "terminationGracePeriodSeconds": 1,
+            "automountServiceAccountToken": False,
+        } | spec
         metadata = {"name": name, "namespace": "default"} | body.pop("metadata", {})
         return await self.client.create(POD, {"metadata": metadata, "spec": body})
 

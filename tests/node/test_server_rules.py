@@ -4,9 +4,9 @@ import pytest
 from nodetest import T0, pod
 
 from wherry.aio.http import Headers, Request
+from wherry.engine.logs import LogOptions
 from wherry.node.server import access, logs, portforward, remote
 from wherry.node.server.errors import Refused
-from wherry.node.server.logs import LogOptions
 
 ID = {"containerID": "wherry://x"}
 
@@ -55,10 +55,13 @@ def test_logs_that_are_not_there(state, previous, message):
 @pytest.mark.parametrize(
     ("query", "expected"),
     [
-        ("", LogOptions()),
-        ("follow=true&timestamps=1&tailLines=5&limitBytes=9", LogOptions(True, False, True, 5, 9)),
-        ("sinceSeconds=60&previous=true", LogOptions(previous=True, since=T0 - 60)),
-        ("sinceTime=2023-11-14T22:13:20Z&stream=Stderr", LogOptions(since=T0, stream="Stderr")),
+        ("", (LogOptions(), False)),
+        (
+            "follow=true&timestamps=1&tailLines=5&limitBytes=9",
+            (LogOptions(follow=True, timestamps=True, tail=5, limit=9), False),
+        ),
+        ("sinceSeconds=60&previous=true", (LogOptions(since=T0 - 60), True)),
+        ("sinceTime=2023-11-14T22:13:20Z&stream=Stderr", (LogOptions(since=T0, stream="stderr"), False)),
     ],
 )
 def test_log_options(query, expected):

@@ -29,6 +29,7 @@ class Agent:
         name = parts.config.name
         self._pods = Informer(parts.client, POD, field_selector=f"spec.nodeName={name}", clock=parts.clock)
         self._workers: dict[str, PodWorker] = {}
+        self._ends: dict[str, list[asyncio.Future[None]]] = {}
         self._tasks = Tasks()
         parts.objects.changed = self._contents_changed
 
@@ -41,6 +42,12 @@ class Agent:
         """A pod's status as the agent knows it, which may be newer than the API server's."""
         worker = self._workers.get(uid)
         return worker.job.status if worker else {}
+
+    def end_of(self, container_id: str) -> "asyncio.Future[None]":
+        """Done when a container that runs now has ended."""
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._ends.setdefault(container_id, []).append(future)
+        return future
 
     async def run(self) -> None:
         """Until cancelled; containers go on."""
@@ -75,9 +82,12 @@ class Agent:
             self._workers.pop(uid, None)
 
     async def _listen(self) -> None:
-        """Wake the pod whose container has ended."""
+        """Wake the pod whose container has ended, and who waits for that."""
         engine = self._parts.engine
         async for ended in engine.exits():
+            for future in self._ends.pop(ended.id, []):
+                if not future.done():
+                    future.set_result(None)
             for box in engine.sandboxes():
                 if box.id == ended.sandbox and (worker := self._workers.get(box.spec.labels.get(UID, ""))):
                     worker.wake()

@@ -1,31 +1,49 @@
 """/containerLogs: which file, which lines."""
 
-from dataclasses import dataclass
-from typing import Literal
+import asyncio
 from urllib.parse import parse_qs
 
+from wherry.aio.http import Response
 from wherry.api import Obj, meta
+from wherry.engine import logs
+from wherry.engine.logs import LogOptions
 from wherry.lib import timestamps
+from wherry.node.agent import Agent
+from wherry.node.parts import Parts
+from wherry.node.records import sandbox_of
 from wherry.node.server.errors import Refused
+from wherry.node.server.pods import Pods
+from wherry.node.spec.container import ATTEMPT
 
-Stream = Literal["All", "Stdout", "Stderr"]
-
-
-@dataclass(frozen=True, slots=True)
-class LogOptions:
-    """`since`: seconds since the epoch; None: from the beginning. `tail`, `limit`: lines and bytes, None: all."""
-
-    follow: bool = False
-    previous: bool = False
-    timestamps: bool = False
-    tail: int | None = None
-    limit: int | None = None
-    since: float | None = None
-    stream: Stream = "All"
+_STREAMS = {"All": "", "Stdout": "stdout", "Stderr": "stderr"}
 
 
-def parse(query: str, now: float) -> LogOptions:
-    """PodLogOptions from a query. Raises Refused."""
+def answer(parts: Parts, agent: Agent, pods: Pods, query: str, found: tuple[str, ...]) -> Response:
+    """`found`: namespace, pod and container. Raises Refused."""
+    namespace, name, container = found
+    pod = pods.find(namespace, name)
+    pods.check_container(pod, container)
+    options, previous = parse(query, parts.clock.now())
+    attempt = attempt_of(pod, container, previous)
+    path = parts.config.log_path((namespace, name, meta.uid(pod)), container, attempt)
+    ended = _end(parts, agent, pod, container, attempt)
+    return Response(200, logs.read(path, options, ended), "text/plain; charset=utf-8")
+
+
+def _end(parts: Parts, agent: Agent, pod: Obj, container: str, attempt: int) -> "asyncio.Future[None]":
+    """Done when there is nothing more to follow."""
+    box = sandbox_of(parts.engine, meta.uid(pod))
+    for status in parts.engine.containers(box.id) if box else []:
+        same = status.spec.name == container and status.spec.labels.get(ATTEMPT) == str(attempt)
+        if same and status.state == "running":
+            return agent.end_of(status.id)
+    done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    done.set_result(None)
+    return done
+
+
+def parse(query: str, now: float) -> tuple[LogOptions, bool]:
+    """PodLogOptions from a query, and whether the previous attempt's log is meant. Raises Refused."""
     fields = {key: values[-1] for key, values in parse_qs(query, keep_blank_values=True).items()}
 
     def flag(name: str) -> bool:
@@ -38,25 +56,23 @@ def parse(query: str, now: float) -> LogOptions:
         since = now - seconds if (seconds := number("sinceSeconds")) is not None else None
         if fields.get("sinceTime"):
             since = timestamps.parse(fields["sinceTime"])
-        stream = _stream(fields.get("stream") or "All")
-        return LogOptions(
-            flag("follow"),
-            flag("previous"),
-            flag("timestamps"),
-            number("tailLines"),
-            number("limitBytes"),
-            since,
-            stream,
+        options = LogOptions(
+            follow=flag("follow"),
+            tail=number("tailLines"),
+            since=since,
+            timestamps=flag("timestamps"),
+            limit=number("limitBytes"),
+            stream=_stream(fields.get("stream") or "All"),
         )
     except ValueError as error:
         raise Refused(400, f"unable to decode query: {error}") from error
+    return options, flag("previous")
 
 
-def _stream(name: str) -> Stream:
-    for known in ("All", "Stdout", "Stderr"):
-        if name == known:
-            return known
-    raise ValueError(f'invalid stream type "{name}"')
+def _stream(name: str) -> str:
+    if name not in _STREAMS:
+        raise ValueError(f'invalid stream type "{name}"')
+    return _STREAMS[name]
 
 
 def attempt_of(pod: Obj, container: str, previous: bool) -> int:

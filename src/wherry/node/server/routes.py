@@ -37,7 +37,7 @@ class NodeServer:
     """The HTTPS server of one node."""
 
     def __init__(self, parts: Parts, agent: Agent, facts: Machine) -> None:
-        self.parts, self.facts = parts, facts
+        self.parts, self.agent, self.facts = parts, agent, facts
         self.pods = Pods(agent, parts.engine)
         self._access = Access(parts.client, parts.clock, parts.config.name)
 
@@ -86,7 +86,7 @@ async def _pods(server: NodeServer, request: Request, found: tuple[str, ...]) ->
 
 
 async def _logs(server: NodeServer, request: Request, found: tuple[str, ...]) -> Response:
-    return logs.answer(server.parts, server.pods, request.query, found)
+    return logs.answer(server.parts, server.agent, server.pods, request.query, found)
 
 
 async def _exec(server: NodeServer, request: Request, found: tuple[str, ...]) -> Response | Upgrade:
