@@ -8,4 +8,5 @@ sleeps, logs or knows an object's layout (that is `api`). Called by everyone.
     selectors   label and field selectors: parse, match
     names       DNS labels, qualified names, generated suffixes, template hashes
     timestamps  RFC 3339 as the API writes it
+    cron        schedules of CronJobs
 """

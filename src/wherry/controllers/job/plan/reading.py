@@ -17,7 +17,7 @@ class Reading:
     noted_succeeded, ..failed   uids noted in the status that wait to be counted
     succeeded, failed       counted, noted and new ones together
     done, failed_indexes    completion indexes, those in the status and new ones
-    held                    the failed pod of each index that waits to be tried again; it carries the count of failures
+    held                    the failed pod of each index that waits to be tried again; it carries the failure count
     """
 
     def __init__(self, job: Obj, pods: Sequence[Obj]) -> None:
