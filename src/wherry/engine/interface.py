@@ -161,7 +161,8 @@ class Usage:
 class Engine(Protocol):
     """Containers of one node. Every method is safe to call from many tasks; calls for one id are serialised."""
 
-    images: ImageStore
+    @property
+    def images(self) -> ImageStore: ...
 
     async def create_sandbox(self, spec: SandboxSpec) -> Sandbox: ...
 

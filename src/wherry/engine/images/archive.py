@@ -124,7 +124,7 @@ def bring_in(archive: Archive, image: ArchivedImage, blobs: Blobs, layers: Layer
         raise ImageInvalid(f"the image has {len(image.layers)} layers, its config {len(config.diff_ids)}")
     names = layers.names(config.diff_ids)
     unpacked = [
-        layers.ensure(name, diff_id, names[:place], lambda file=file: archive.open(file))  # type: ignore[misc]
+        layers.bring(name, diff_id, names[:place], lambda file=file: archive.open(file))  # type: ignore[misc]
         for place, (name, diff_id, file) in enumerate(zip(names, config.diff_ids, image.layers, strict=True))
     ]
     manifest = blobs.put(archive.document(image.manifest)[0]) if image.manifest else ""

@@ -4,12 +4,16 @@ import fcntl
 import logging
 import os
 import shutil
+import time
 import uuid
 from pathlib import Path
 
 from wherry.engine.images.index import Catalog, Index, locked
 
 log = logging.getLogger(__name__)
+
+PARTIAL = "partial"  # folder of unfinished downloads, by digest
+_PARTIAL_AGE = 24 * 3600.0  # seconds
 
 EMPTY_LAYER = "empty"  # what an image without layers stands on
 
@@ -50,7 +54,11 @@ def users(root: Path, image_id: str) -> list[Path]:
 
 
 def _unfinished(root: Path) -> list[Path]:
-    return _entries(root / "tmp")
+    """Half-made things; of downloads only the old, since a pull that is tried again goes on where one broke off."""
+    old = time.time() - _PARTIAL_AGE
+    partial = root / "tmp" / PARTIAL
+    stale = [path for path in _entries(partial) if path.stat().st_mtime < old]
+    return [path for path in _entries(root / "tmp") if path != partial] + stale
 
 
 def _unowned(root: Path, catalog: Catalog) -> list[Path]:

@@ -5,9 +5,10 @@ import os
 import shutil
 import uuid
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 
-from wherry.engine.images.blobs import Blobs, Readable, Tee, digest_of
+from wherry.engine.images.blobs import CHUNK, Blobs, Readable, Tee, digest_of
 from wherry.engine.images.index import Layer, locked
 from wherry.engine.images.streams import plain
 from wherry.engine.images.unpack import unpack
@@ -40,34 +41,56 @@ class Layers:
             return None
         return Layer(blob, name, int(size)) if self._blobs.has(blob) else None
 
-    def ensure(self, name: str, diff_id: str, below: Sequence[str], open_blob: Callable[[], Readable]) -> Layer:
+    def bring(self, name: str, diff_id: str, below: Sequence[str], open_blob: Callable[[], Readable]) -> Layer:
         """The layer `name`, unpacked from `open_blob()` unless it is there; its bytes are kept as a blob. `below`:
         names from the bottom up. Blocks while another process unpacks the same. Raises ImageInvalid."""
-        with locked(self._temporary / f"{name}.lock", fcntl.LOCK_EX):
-            return self.find(name) or self._unpack(name, diff_id, below, open_blob)
+        with self._alone(name):
+            if found := self.find(name):
+                return found
+            copy = self._blobs.unfinished()
+            try:
+                with open(copy, "wb") as file:
+                    raw = Tee(open_blob(), file)
+                    making, size = self._unpack(raw, diff_id, below)
+                self._blobs.adopt(copy, raw.digest)
+            finally:
+                copy.unlink(missing_ok=True)
+            return self._publish(making, Layer(raw.digest, name, size))
 
-    def _unpack(self, name: str, diff_id: str, below: Sequence[str], open_blob: Callable[[], Readable]) -> Layer:
+    def unpack(self, name: str, diff_id: str, below: Sequence[str], blob: str) -> Layer:
+        """The same from a blob that the store has."""
+        with self._alone(name):
+            if found := self.find(name):
+                return found
+            with open(self._blobs.path(blob), "rb") as file:
+                making, size = self._unpack(file, diff_id, below)
+            return self._publish(making, Layer(blob, name, size))
+
+    def _alone(self, name: str) -> AbstractContextManager[None]:
+        return locked(self._temporary / f"{name}.lock", fcntl.LOCK_EX)
+
+    def _unpack(self, raw: Readable, diff_id: str, below: Sequence[str]) -> tuple[Path, int]:
+        """Into a folder that nobody sees yet; the folder and the bytes of its files."""
         making = self._temporary / uuid.uuid4().hex
         root = making / "root"
         root.mkdir(parents=True)
         root.chmod(0o755)
-        copy = self._blobs.unfinished()
         try:
-            with open(copy, "wb") as file:
-                raw = Tee(open_blob(), file)
-                with plain(raw) as decompressed:
-                    tar = Tee(decompressed)
-                    size = unpack(tar, root, [self.root(lower) for lower in reversed(below)])
-                    tar.drain()
-                raw.drain()
+            with plain(raw) as decompressed:
+                tar = Tee(decompressed)
+                size = unpack(tar, root, [self.root(lower) for lower in reversed(below)])
+                tar.drain()
+            while raw.read(CHUNK):
+                pass
             if tar.digest != diff_id:
                 raise ImageInvalid(f"a layer's content has the digest {tar.digest}, its image says {diff_id}")
-            self._blobs.adopt(copy, raw.digest)
-            (making / "layer").write_text(f"{raw.digest} {size}")
-            shutil.rmtree(self.folder / name, ignore_errors=True)  # one whose blob was lost
-            os.rename(making, self.folder / name)
         except BaseException:
-            copy.unlink(missing_ok=True)
             shutil.rmtree(making, ignore_errors=True)
             raise
-        return Layer(raw.digest, name, size)
+        return making, size
+
+    def _publish(self, making: Path, layer: Layer) -> Layer:
+        (making / "layer").write_text(f"{layer.blob} {layer.size}")
+        shutil.rmtree(self.folder / layer.chain, ignore_errors=True)  # one whose blob was lost
+        os.rename(making, self.folder / layer.chain)
+        return layer

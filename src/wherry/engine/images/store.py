@@ -2,8 +2,8 @@
 
 import asyncio
 import fcntl
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,12 +16,17 @@ from wherry.engine.interface import Credentials, Image, ImageInvalid, ImageNotFo
 from wherry.wire.dockertar import ArchivedImage
 from wherry.wire.registry import Reference, ReferenceError, parse_reference
 
+Named = tuple[str, Entry, list[str], list[str]]  # an image, its tags and its digests
+
 
 class Store:
     """Content-addressed images under one directory, shared by every engine on the machine."""
 
-    def __init__(self, root: Path, architecture: str) -> None:
+    def __init__(self, root: Path, architecture: str, insecure: Sequence[str] = ()) -> None:
+        """`architecture`: as images name it (amd64). `insecure`: registries (hosts or networks) without TLS, beside
+        those on this machine."""
         self._root = root
+        self._insecure = insecure
         self._architecture = architecture
         for name in ("blobs", "layers", "uses", "tmp"):
             (root / name).mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -76,7 +81,23 @@ class Store:
         return await asyncio.to_thread(self._load, path)
 
     async def pull(self, reference: str, credentials: Credentials | None = None) -> Image:
-        raise NotImplementedError
+        try:
+            wanted = parse_reference(reference)
+        except ReferenceError as error:
+            raise ImageInvalid(f'failed to parse image name "{reference}": {error}') from error
+        from wherry.engine.images.pull import Pull  # most users of a store never pull
+        from wherry.engine.images.registry import Registry
+
+        with ExitStack() as stack:
+            await asyncio.to_thread(stack.enter_context, self._importing())
+            async with Registry(wanted, credentials, self._insecure) as registry:
+                partial = self._root / "tmp" / garbage.PARTIAL
+                pull = Pull(registry, self._blobs, self._layers, partial, self._architecture)
+                pulled = await pull.run(wanted)
+            digest = f"{wanted.name}@{pulled.digest}"
+            tags = [wanted.tagged] if wanted.tagged else []
+            await asyncio.to_thread(self._name, [(pulled.image_id, pulled.entry, tags, [digest])])
+        return self._index.read().image(pulled.image_id)
 
     def remove(self, reference: str) -> bool:
         """A name is taken away; an id, every name. Layers that no image and no container needs any more go."""
@@ -118,36 +139,33 @@ class Store:
                     ]
             except FileNotFoundError as error:
                 raise ImageInvalid(f"no such file: {path}") from error
-            self._settle()
-            with self._index.change() as catalog:
-                for image, image_id, entry in brought:
-                    _enter(catalog, image_id, entry, _tags(image))
-            return [self._index.read().image(image_id) for _, image_id, _ in brought]
+            self._name([(image_id, entry, *_names(image, entry)) for image, image_id, entry in brought])
+            catalog = self._index.read()
+            return [catalog.image(image_id) for _, image_id, _ in brought]
 
     @contextmanager
     def _importing(self) -> Iterator[None]:
         with locked(self._root / "work", fcntl.LOCK_SH):
             yield
 
-    def _settle(self) -> None:
+    def _name(self, brought: list[Named]) -> None:
         """Bytes before names, or a crash of the machine leaves names of empty files."""
         sync_filesystem(self._root)
+        with self._index.change() as catalog:
+            for image_id, entry, tags, digests in brought:
+                catalog.images[image_id] = entry
+                catalog.tags.update(dict.fromkeys(tags, image_id))
+                catalog.digests.update(dict.fromkeys(digests, image_id))
 
 
-def _enter(catalog: Catalog, image_id: str, entry: Entry, tags: list[Reference]) -> None:
-    catalog.images[image_id] = entry
-    for name in tags:
-        catalog.tags[name.tagged] = image_id
-        if entry.manifest:
-            catalog.digests[f"{name.name}@{entry.manifest}"] = image_id
-
-
-def _tags(image: ArchivedImage) -> list[Reference]:
-    """Raises ImageInvalid."""
+def _names(image: ArchivedImage, entry: Entry) -> tuple[list[str], list[str]]:
+    """Tags and digests that an archive gives an image. Raises ImageInvalid."""
     try:
-        return [parse_reference(tag) for tag in image.tags]
+        names = [parse_reference(tag) for tag in image.tags]
     except ReferenceError as error:
         raise ImageInvalid(f"the archive names an image {image.tags}: {error}") from error
+    digests = [f"{name.name}@{entry.manifest}" for name in names if entry.manifest]
+    return [name.tagged for name in names if name.tagged], digests
 
 
 def _parse_or_none(reference: str) -> Reference | None:

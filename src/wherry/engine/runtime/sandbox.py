@@ -26,6 +26,7 @@ class LiveSandbox:
         self.paths = host.layout.sandbox(record.spec.id)
         self._lock = asyncio.Lock()
         self._watch: Watch | None = None
+        self._placing: asyncio.Future[None] | None = None
 
     @classmethod
     async def make(cls, host: Host, spec: SandboxSpec) -> "LiveSandbox":
@@ -63,9 +64,7 @@ class LiveSandbox:
             if netns is not None:
                 os.close(netns)
         try:
-            group = sandbox_group(spec.cgroup_parent)
-            groups.make(group)
-            groups.enter(group, held.pid)
+            groups.make(sandbox_group(spec.cgroup_parent))
             self.record = replace(self.record, holder=held.pid, holder_started=procs.start_time(held.pid))
             save(self.paths.record, self.record)
         except BaseException:
@@ -73,6 +72,15 @@ class LiveSandbox:
             raise
         held.commit()
         self.adopt()
+        # The first move into a cgroup waits some 15 ms for the kernel (an RCU grace period), moves right after it do
+        # not: nobody needs to wait for this one, and the container that is started next has its wait shortened.
+        self._placing = asyncio.ensure_future(asyncio.to_thread(self._place, held.pid))
+
+    def _place(self, holder: int) -> None:
+        try:
+            self.host.groups.enter(sandbox_group(self.record.spec.cgroup_parent), holder)
+        except OSError as error:
+            log.warning("cannot move the holder of sandbox %s into its cgroup: %s", self.record.spec.id, error)
 
     def adopt(self) -> None:
         """Watch the holder that the record names, if it still lives."""
@@ -87,6 +95,8 @@ class LiveSandbox:
         """Everything but the containers, which must be gone."""
         async with self._lock:
             parent = self.record.spec.cgroup_parent
+            if self._placing:
+                await self._placing
             if self._watch:
                 self._watch.signal(9)
             await asyncio.to_thread(self._remove_group, parent)
