@@ -10,19 +10,22 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Awaitable, Coroutine
+from collections.abc import Awaitable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from wherry.aio.clock import RealClock
 from wherry.aio.tasks import Tasks
+from wherry.api.kinds import ENDPOINT_SLICE, SERVICE
 from wherry.client.events import Recorder
 from wherry.client.informer import Informer
-from wherry.client.interface import Client
+from wherry.client.interface import ApiError, Client
+from wherry.dns import publish
+from wherry.dns.server import DnsConfig, DnsServer
 from wherry.engine.interface import Engine
 from wherry.node import machine
-from wherry.node.agent import Agent, services_of
+from wherry.node.agent import Agent
 from wherry.node.config import NodeConfig
 from wherry.node.network import NetworkConfig, NodeRoutes, PodNetwork
 from wherry.node.objects import Objects
@@ -32,6 +35,7 @@ from wherry.node.pulling import Puller
 from wherry.node.server import routes
 from wherry.node.status import NodeStatus
 from wherry.node.tokens import Tokens
+from wherry.proxy.proxy import Proxy, ProxyConfig
 
 log = logging.getLogger(__name__)
 
@@ -62,32 +66,36 @@ def run(flags: Flags) -> int:
 
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     try:
-        _enter(flags)
-        uvloop.run(_serve(flags))
+        home = _enter(flags)
+        uvloop.run(_serve(flags, home))
     except StartError as error:
         print(f"wherry node: {error}", file=sys.stderr)
         return 1
     return 0
 
 
-def _enter(flags: Flags) -> None:
-    """Move the whole process, which has one thread so far, into the node's network namespace."""
+def _enter(flags: Flags) -> str | None:
+    """Move the whole process, which has one thread so far, into the node's network namespace; a path that leads back
+    to the one it was started in."""
     from wherry.linux import netns
 
     if os.geteuid():
         raise StartError("a node needs root: it makes namespaces, networks and containers")
-    if flags.netns:
-        try:
-            netns.enter(flags.netns)
-        except OSError as error:
-            raise StartError(f"the network namespace {flags.netns} cannot be entered: {error.strerror}") from error
     try:
         flags.state_dir.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise StartError(f"{flags.state_dir}: {error.strerror}") from error
+    if not flags.netns:
+        return None
+    home = os.open("/proc/self/ns/net", os.O_RDONLY)
+    try:
+        netns.enter(flags.netns)
+    except OSError as error:
+        raise StartError(f"the network namespace {flags.netns} cannot be entered: {error.strerror}") from error
+    return f"/proc/self/fd/{home}"
 
 
-async def _serve(flags: Flags) -> None:
+async def _serve(flags: Flags, home: str | None) -> None:
     from wherry.client.kubeconfig import KubeconfigError, load
     from wherry.client.rest import from_kubeconfig
     from wherry.engine import open as open_engine
@@ -100,13 +108,13 @@ async def _serve(flags: Flags) -> None:
     except (KubeconfigError, EngineError) as error:
         raise StartError(str(error)) from error
     try:
-        await _run(flags, client, engine, access.ca)
+        await _run(flags, home, client, engine, access.ca)
     finally:
         await engine.close()
         await client.close()
 
 
-async def _run(flags: Flags, client: Client, engine: Engine, authority: bytes) -> None:
+async def _run(flags: Flags, home: str | None, client: Client, engine: Engine, authority: bytes) -> None:
     """Register, then run everything at once, until a signal comes or a part fails."""
     facts = machine.describe(flags.name, flags.state_dir)
     clock = RealClock()
@@ -115,18 +123,27 @@ async def _run(flags: Flags, client: Client, engine: Engine, authority: bytes) -
     if pod_cidr is None:
         return
     recorder = Recorder(client, clock, "kubelet", flags.name)
-    services = services_of(client)
+    services, slices = Informer(client, SERVICE), Informer(client, ENDPOINT_SLICE)
     parts = _parts(_config(flags, facts, pod_cidr), client, engine, recorder, services)
     agent = Agent(parts, services)
+    proxy = Proxy(client, ProxyConfig(flags.name, flags.address, (pod_cidr,)), services, slices)
+    where = ((flags.address, publish.PORT),)
+    names = DnsConfig(where, flags.cluster_domain, flags.cluster_dns, upstream_netns=home)
+    dns = DnsServer(client, names, services, slices)
     async with Tasks() as tasks:
-        tasks.start(recorder.run(), "events")
-        tasks.start(services.run(), "services")
-        tasks.start(status.keep_lease(), "lease")
-        tasks.start(status.keep_status(), "node status")
-        tasks.start(NodeRoutes(client, flags.name).run(), "routes to other nodes")
-        tasks.start(agent.run(), "agent")
-        tasks.start(_server(flags, parts, agent, facts, authority), "node server")
-        for name, work in _neighbours(flags, client):
+        for name, work in (
+            ("events", recorder.run()),
+            ("services", services.run()),
+            ("endpoint slices", slices.run()),
+            ("lease", status.keep_lease()),
+            ("node status", status.keep_status()),
+            ("routes to other nodes", NodeRoutes(client, flags.name).run()),
+            ("agent", agent.run()),
+            ("node server", _server(flags, parts, agent, facts, authority)),
+            ("service proxy", proxy.run()),
+            ("DNS", dns.run()),
+            ("DNS service", _publish_dns(flags, client, dns)),
+        ):
             tasks.start(work, name)
         await _unless_signalled(tasks.wait())
         log.info("stopping; containers go on")
@@ -169,6 +186,19 @@ def _parts(config: NodeConfig, client: Client, engine: Engine, recorder: Recorde
     )
 
 
+async def _publish_dns(flags: Flags, client: Client, dns: DnsServer) -> None:
+    """Put this node's server behind the cluster's DNS service, once it answers."""
+    await dns.ready()
+    while True:
+        try:
+            await publish.ensure_service(client, flags.cluster_dns)
+            await publish.publish(client, flags.name, flags.address)
+            return
+        except ApiError as error:
+            log.warning("DNS is not published yet: %s", error)
+            await asyncio.sleep(1.0)
+
+
 async def _server(flags: Flags, parts: Parts, agent: Agent, facts: Machine, authority: bytes) -> None:
     """The node's own API, until cancelled."""
     certificate, key = flags.state_dir / "server.crt", flags.state_dir / "server.key"
@@ -181,11 +211,6 @@ async def _server(flags: Flags, parts: Parts, agent: Agent, facts: Machine, auth
         await asyncio.Event().wait()
     finally:
         await server.close(timeout=1.0)
-
-
-def _neighbours(flags: Flags, client: Client) -> list[tuple[str, Coroutine[Any, Any, None]]]:
-    """The service proxy and DNS, which share the process and nothing else."""
-    return []
 
 
 async def _unless_signalled(work: Awaitable[Any]) -> Any:
