@@ -17,6 +17,7 @@ from wherry.store import Store
 
 if TYPE_CHECKING:
     from wherry.apiserver.authn import Authenticator
+    from wherry.apiserver.authn.accounts import Accounts
     from wherry.apiserver.authz import Authorizer
 
 
@@ -41,6 +42,7 @@ class Api:
     mirror: Mirror
     authenticator: "Authenticator"
     authorizer: "Authorizer"
+    accounts: "Accounts"
     services: Services
     settings: Settings = field(default_factory=Settings)
     kinds: Registry = field(default_factory=lambda: Registry(KINDS))

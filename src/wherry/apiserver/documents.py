@@ -37,12 +37,29 @@ async def health(api: Api, call: Call) -> Response:
     return Response(200, b"ok", TEXT, [("X-Content-Type-Options", "nosniff")])
 
 
+async def keys(api: Api, call: Call) -> Response:
+    return Response(200, orjson.dumps(api.accounts.signer.jwks()), "application/jwk-set+json")
+
+
+async def openid(api: Api, call: Call) -> Response:
+    body = {
+        "issuer": api.settings.issuer,
+        "jwks_uri": f"https://{api.settings.advertise_address}:{api.settings.port}/openid/v1/jwks",
+        "response_types_supported": ["id_token"],
+        "subject_types_supported": ["public"],
+        "id_token_signing_alg_values_supported": ["ES256"],
+    }
+    return Response(200, orjson.dumps(body))
+
+
 async def not_found(api: Api, call: Call) -> Response:
     return Response(404, b"404 page not found\n", TEXT, [("X-Content-Type-Options", "nosniff")])
 
 
 PATHS: dict[str, Verb] = {
     "/version": version,
+    "/openid/v1/jwks": keys,
+    "/.well-known/openid-configuration": openid,
     "/healthz": health,
     "/livez": health,
     "/readyz": health,

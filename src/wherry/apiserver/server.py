@@ -8,6 +8,8 @@ from wherry.aio.http.messages import Handler
 from wherry.api import kinds
 from wherry.apiserver import pipeline
 from wherry.apiserver.authn import Authenticator, Method
+from wherry.apiserver.authn.accounts import Accounts
+from wherry.apiserver.authn.tokens import Keys, Signer
 from wherry.apiserver.authz import Authorizer, Decider
 from wherry.apiserver.bootstrap import bootstrap
 from wherry.apiserver.core import Api, Settings
@@ -38,19 +40,23 @@ class ApiServer:
         settings: Settings | None = None,
         methods: Sequence[Method] = (),
         deciders: Sequence[Decider] = (),
+        keys: Keys | None = None,
     ) -> None:
         settings = settings or Settings()
         random = Random(secrets.randbits(64))
+        accounts = Accounts(Signer(keys))
         self.api = Api(
             store,
             Hub(store),
             Mirror(MIRRORED),
-            Authenticator(methods),
+            Authenticator([*methods, accounts]),
             Authorizer(list(deciders)),
+            accounts,
             Services(settings.service_cidr, settings.node_ports, random),
             settings,
             random=random,
         )
+        accounts.api = self.api
         self.handler: Handler = pipeline.handler(self.api)
 
     async def start(self) -> None:

@@ -140,7 +140,8 @@ def _open_store(flags: Flags) -> Store:
 class Pki:
     """The authority and what the server shows its clients."""
 
-    authority: authority.Authority
+    ca: authority.Authority
+    accounts: authority.KeyPair
     context: ssl.SSLContext
 
 
@@ -149,6 +150,7 @@ def _pki(flags: Flags) -> Pki:
     try:
         flags.data_dir.mkdir(parents=True, exist_ok=True)
         ca = authority.Authority.load_or_create(directory, "wherry")
+        accounts = authority.service_account_keys(directory)
     except (OSError, authority.PkiError) as error:
         raise StartError(f"{directory}: {error}") from error
     certificate, key = directory / "apiserver.crt", directory / "apiserver.key"
@@ -158,7 +160,7 @@ def _pki(flags: Flags) -> Pki:
     context.load_cert_chain(certificate, key)
     context.load_verify_locations(cadata=ca.certificate_pem.decode())
     context.verify_mode = ssl.CERT_OPTIONAL
-    return Pki(ca, context)
+    return Pki(ca, accounts, context)
 
 
 def _hosts(flags: Flags) -> list[str]:
@@ -186,9 +188,9 @@ def _dialled(flags: Flags) -> str:
 def _write_kubeconfig(path: Path, server: str, pki: Pki, identity: Identity) -> None:
     from base64 import b64encode
 
-    issued = pki.authority.issue_client(identity)
+    issued = pki.ca.issue_client(identity)
     name = identity.common_name
-    cluster = {"server": server, "certificate-authority-data": b64encode(pki.authority.certificate_pem).decode()}
+    cluster = {"server": server, "certificate-authority-data": b64encode(pki.ca.certificate_pem).decode()}
     user = {
         "client-certificate-data": b64encode(issued.cert_pem).decode(),
         "client-key-data": b64encode(issued.key_pem).decode(),

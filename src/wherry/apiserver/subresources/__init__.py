@@ -7,7 +7,7 @@ from wherry.api import errors
 from wherry.api.kinds import Kind
 from wherry.apiserver.core import Api, Call
 from wherry.apiserver.registry import reading, updating
-from wherry.apiserver.subresources import scale
+from wherry.apiserver.subresources import binding, eviction, scale, token
 
 Verb = Callable[[Api, Call], Awaitable[Response | Upgrade]]
 
@@ -17,6 +17,9 @@ _OF_OBJECT: dict[str, Verb] = {"get": reading.get, "update": updating.update, "p
 SUBRESOURCES: dict[str, dict[str, Verb]] = {
     "status": _OF_OBJECT,
     "scale": {"get": scale.get, "update": scale.update, "patch": scale.patch},
+    "token": {"create": token.create},
+    "binding": {"create": binding.create},
+    "eviction": {"create": eviction.create},
     "finalize": {"update": updating.update},
     "approval": _OF_OBJECT,
     "ephemeralcontainers": _OF_OBJECT,
