@@ -14,8 +14,6 @@ from wherry.node.status import NodeStatus
 from wherry.node.tokens import Tokens
 from wherry.testing.clock import FakeClock
 
-pytest_plugins = ["wherry.testing.plugin"]
-
 
 class OneImage:
     """What the node's status wants of an engine."""
