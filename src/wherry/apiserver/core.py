@@ -10,6 +10,7 @@ from wherry.api.kinds import KINDS, Kind, Registry
 from wherry.apiserver.authn.user import ANONYMOUS, User
 from wherry.apiserver.hub import Hub
 from wherry.apiserver.mirror import Mirror
+from wherry.apiserver.nodes import Tunnel
 from wherry.apiserver.routes import Query, Target
 from wherry.apiserver.services import Services
 from wherry.lib.clock import Clock, SystemClock
@@ -44,6 +45,7 @@ class Api:
     authorizer: "Authorizer"
     accounts: "Accounts"
     services: Services
+    tunnel: Tunnel = field(default_factory=Tunnel)
     settings: Settings = field(default_factory=Settings)
     kinds: Registry = field(default_factory=lambda: Registry(KINDS))
     clock: Clock = field(default_factory=SystemClock)

@@ -15,6 +15,7 @@ from wherry.apiserver.bootstrap import bootstrap
 from wherry.apiserver.core import Api, Settings
 from wherry.apiserver.hub import Hub
 from wherry.apiserver.mirror import Mirror
+from wherry.apiserver.nodes import Tunnel
 from wherry.apiserver.services import Services
 from wherry.store import Store
 
@@ -41,6 +42,7 @@ class ApiServer:
         methods: Sequence[Method] = (),
         deciders: Sequence[Decider] = (),
         keys: Keys | None = None,
+        tunnel: Tunnel | None = None,
     ) -> None:
         settings = settings or Settings()
         random = Random(secrets.randbits(64))
@@ -53,6 +55,7 @@ class ApiServer:
             Authorizer(list(deciders)),
             accounts,
             Services(settings.service_cidr, settings.node_ports, random),
+            tunnel or Tunnel(),
             settings,
             random=random,
         )
@@ -74,4 +77,5 @@ class ApiServer:
 
     async def close(self) -> None:
         await self.api.hub.close()
+        await self.api.tunnel.close()
         await self.api.store.close()

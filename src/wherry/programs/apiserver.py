@@ -143,6 +143,15 @@ class Pki:
     ca: authority.Authority
     accounts: authority.KeyPair
     context: ssl.SSLContext
+    directory: Path
+
+    def to_nodes(self) -> ssl.SSLContext:
+        """How the server shows itself to nodes, and whom it believes there."""
+        certificate, key = self.directory / "kubelet-client.crt", self.directory / "kubelet-client.key"
+        self.ca.issue_client(identities.KUBELET_CLIENT).write(certificate, key)
+        context = ssl.create_default_context(cadata=self.ca.certificate_pem.decode())
+        context.load_cert_chain(certificate, key)
+        return context
 
 
 def _pki(flags: Flags) -> Pki:
@@ -160,7 +169,7 @@ def _pki(flags: Flags) -> Pki:
     context.load_cert_chain(certificate, key)
     context.load_verify_locations(cadata=ca.certificate_pem.decode())
     context.verify_mode = ssl.CERT_OPTIONAL
-    return Pki(ca, accounts, context)
+    return Pki(ca, accounts, context, directory)
 
 
 def _hosts(flags: Flags) -> list[str]:

@@ -7,7 +7,7 @@ from wherry.api import errors
 from wherry.api.kinds import Kind
 from wherry.apiserver.core import Api, Call
 from wherry.apiserver.registry import reading, updating
-from wherry.apiserver.subresources import binding, eviction, scale, token
+from wherry.apiserver.subresources import binding, eviction, proxy, scale, streams, token
 
 Verb = Callable[[Api, Call], Awaitable[Response | Upgrade]]
 
@@ -20,6 +20,11 @@ SUBRESOURCES: dict[str, dict[str, Verb]] = {
     "token": {"create": token.create},
     "binding": {"create": binding.create},
     "eviction": {"create": eviction.create},
+    "log": {"get": streams.log},
+    "exec": {"get": streams.execute, "create": streams.execute},
+    "attach": {"get": streams.attach, "create": streams.attach},
+    "portforward": {"get": streams.portforward, "create": streams.portforward},
+    "proxy": dict.fromkeys(("get", "create", "update", "patch", "delete", "options", "head"), proxy.proxy),
     "finalize": {"update": updating.update},
     "approval": _OF_OBJECT,
     "ephemeralcontainers": _OF_OBJECT,
