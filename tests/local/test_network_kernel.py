@@ -1,5 +1,7 @@
 """A machine network made and taken away on the real kernel, inside a namespace that plays the machine."""
 
+import shutil
+import socket
 import subprocess
 import uuid
 from collections.abc import Iterator
@@ -204,3 +206,54 @@ def test_nodes_reach_the_outside_as_the_machine(network: MachineNetwork) -> None
         assert answers(network.nodes[1].netns, "198.51.100.1")
     finally:
         netns.delete(neighbour)
+
+
+@pytest.mark.parametrize("iptables", ["iptables-nft", "iptables-legacy"])
+class TestHostFirewall:
+    """As Docker leaves it: forwarding is dropped unless somebody allows it."""
+
+    @pytest.fixture(autouse=True)
+    def program(self, iptables: str) -> None:
+        if shutil.which(iptables) is None:
+            pytest.skip(f"no {iptables} here")
+
+    def test_nodes_reach_each_other_and_the_machine(self, network: MachineNetwork, iptables: str) -> None:
+        Path("/proc/sys/net/bridge/bridge-nf-call-iptables").write_text("1")
+        for chain in ("FORWARD", "INPUT"):
+            run(iptables, "-P", chain, "DROP")
+        ensure(network)
+        ensure(network)
+        assert answers(network.nodes[0].netns, network.nodes[1].address)
+        assert answers(network.nodes[0].netns, "192.168.231.1")
+        assert run(iptables, "-S").count("wherry98") == 3
+
+    def test_its_rules_go_with_the_cluster(self, network: MachineNetwork, iptables: str) -> None:
+        run(iptables, "-P", "FORWARD", "DROP")
+        run(iptables, "-A", "FORWARD", "-i", "docker0", "-j", "ACCEPT")
+        before = run(iptables, "-S")
+        ensure(network)
+        assert run(iptables, "-S") != before
+        remove(network)
+        assert run(iptables, "-S") == before
+
+    def test_a_firewall_that_lets_through_is_not_touched(self, network: MachineNetwork, iptables: str) -> None:
+        run(iptables, "-A", "FORWARD", "-i", "docker0", "-j", "DROP")
+        before = run(iptables, "-S")
+        ensure(network)
+        assert run(iptables, "-S") == before
+
+
+def test_a_machine_without_a_firewall_gets_none(network: MachineNetwork) -> None:
+    ensure(network)
+    assert "filter" not in run("nft", "list", "tables").split()
+    names = Path("/proc/thread-self/net/ip_tables_names")
+    assert not names.exists() or names.read_text() == ""
+
+
+def test_a_service_address_without_a_service_is_refused(network: MachineNetwork) -> None:
+    """It would go round between the machine and the first node."""
+    ensure(network)
+    with socket.socket() as client:
+        client.settimeout(2)
+        with pytest.raises(OSError, match="No route to host"):
+            client.connect(("10.208.7.7", 80))

@@ -8,6 +8,7 @@
 
     plan      a MachineNetwork -> links, routes, rules and settings; what is in the way (pure)
     kernel    the shell: `ensure` makes what is missing, `remove` takes everything away, also what is half there
+    firewall  room in a host firewall that drops by default
 
 `ensure` and `remove` block for some milliseconds and need root. Both may be called again at any time.
 """

@@ -8,7 +8,7 @@ from pathlib import Path
 from wherry.linux import netlink, netns
 from wherry.linux.netlink import LinkOptions, Netlink, Peer, Route
 from wherry.linux.nft import Nft
-from wherry.local.network import plan
+from wherry.local.network import firewall, plan
 from wherry.local.network.plan import LocalNode, MachineNetwork, NetworkConflict
 
 log = logging.getLogger(__name__)
@@ -31,6 +31,7 @@ def ensure(network: MachineNetwork) -> None:
             _ensure_node(kernel, network, node, LinkOptions(mtu=mtu, master=bridge))
         _ensure_routes(kernel, network, bridge)
     _ensure_forwarding()
+    firewall.allow(network.bridge)
     if uplink:
         _run_nft(plan.masquerade(network))
 
@@ -42,11 +43,14 @@ def remove(network: MachineNetwork) -> None:
             netns.delete(name)
     with Netlink() as kernel:
         bridge = kernel.link(network.bridge)
-        if bridge is None or bridge.alias in ("", network.alias):
+        mine = bridge is None or bridge.alias in ("", network.alias)
+        if mine:
             names = plan.stale_links(network, (link.name for link in kernel.links()))
             kernel.apply(*(netlink.delete_link(name) for name in (*names, network.bridge)))
         others = any(link.alias.startswith("wherry profile ") for link in kernel.links())
     _run_nft(f"add table ip {network.table}\ndelete table ip {network.table}")
+    if mine:
+        firewall.forget(network.bridge)
     if not others:
         _restore_forwarding()
     netns.release_directory()
@@ -128,6 +132,7 @@ def _configure_node(kernel: Netlink, network: MachineNetwork, node: LocalNode) -
             (_SYSCTL / setting).write_text(value)
         except FileNotFoundError:
             log.debug("this kernel has no %s", setting)
+    _run_nft(plan.node_table(network))
 
 
 def _ensure_routes(kernel: Netlink, network: MachineNetwork, bridge: int) -> None:

@@ -173,6 +173,21 @@ table ip {network.table} {{
 """
 
 
+def node_table(network: MachineNetwork) -> str:
+    """A node's table: the machine sends all service addresses to the first node, and its default route leads back to
+    the machine, so an address that no service has would go round. It is refused instead."""
+    return f"""
+add table ip wherry-node
+delete table ip wherry-node
+table ip wherry-node {{
+  chain forward {{
+    type filter hook forward priority filter; policy accept;
+    iifname "eth0" ip daddr {network.service_cidr} reject with icmp host-unreachable
+  }}
+}}
+"""
+
+
 def stale_links(network: MachineNetwork, names: Iterable[str]) -> list[str]:
     """Of the host's links, those that are this cluster's node links."""
     return [name for name in names if re.fullmatch(rf"{re.escape(network.bridge)}-\d+", name)]
