@@ -29,6 +29,7 @@ async def create(job: Job, action: CreateSandbox) -> None:
         count = before.count + 1 if before else 1
         message = f"Failed to create pod sandbox: {error}"
         job.memory.sandbox_failure = view.Failure("FailedCreatePodSandBox", message, job.now, count)
+        log.warning("pod %s: %s", "/".join(job.identity[:2]), message)
         job.event("Warning", "FailedCreatePodSandBox", message)
 
 

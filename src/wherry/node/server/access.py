@@ -77,7 +77,12 @@ class Access:
         return user
 
     async def _review(self, token: str) -> User:
-        review = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenReview", "spec": {"token": token}}
+        review = {
+            "apiVersion": "authentication.k8s.io/v1",
+            "kind": "TokenReview",
+            "metadata": {},
+            "spec": {"token": token},
+        }
         status = (await self._ask(TOKEN_REVIEW, review)).get("status") or {}
         if not status.get("authenticated"):
             raise Refused(401, "Unauthorized")
@@ -99,7 +104,12 @@ class Access:
                 "verb": verb, "version": "v1", "resource": "nodes", "subresource": subresource, "name": self._node,
             },
         }  # fmt: skip
-        review = {"apiVersion": "authorization.k8s.io/v1", "kind": "SubjectAccessReview", "spec": spec}
+        review = {
+            "apiVersion": "authorization.k8s.io/v1",
+            "kind": "SubjectAccessReview",
+            "metadata": {},
+            "spec": spec,
+        }
         answer = bool(((await self._ask(SUBJECT_ACCESS_REVIEW, review)).get("status") or {}).get("allowed"))
         life = _REMEMBERED_YES if answer else _REMEMBERED_NO
         _remember(self._answers, key, (answer, self._clock.monotonic() + life))
