@@ -141,8 +141,10 @@ def reap_strays() -> int:
     for listing in Path("/proc/self/task").glob("*/children"):
         for pid in map(int, _text(listing).split()):
             if state(pid) == "Z" and _depth(pid) > 1:
-                os.waitpid(pid, os.WNOHANG)
-                buried += 1
+                try:
+                    buried += os.waitpid(pid, os.WNOHANG)[0] == pid
+                except ChildProcessError:  # another thread was faster
+                    pass
     return buried
 
 

@@ -70,6 +70,7 @@ class Store:
         """Keep an image's layers as long as the folder `container` is there."""
         folder = self._root / "uses" / image_id.partition(":")[2]
         folder.mkdir(exist_ok=True)
+        self.release(image_id, container)  # of a container that a crash cut off
         (folder / container.name).symlink_to(container)
 
     def release(self, image_id: str, container: Path) -> None:

@@ -4,7 +4,8 @@
     reader    tail, since, follow, also across rotations
     rotation  keep a log's size within bounds without losing a byte
 
-The file at a container's `log_path` grows; rotated, it becomes `<log_path>.<YYYYmmdd-HHMMSS>` and a new one begins.
+The file at a container's `log_path` grows; rotated, it becomes `<log_path>.<YYYYmmdd-HHMMSS.nanoseconds>` and a new
+one begins.
 """
 
 from wherry.engine.logs.reader import LogOptions, read

@@ -30,8 +30,9 @@ class LogOptions:
 
 def files(path: Path) -> list[Path]:
     """The log's files, the oldest first, the current one last (it need not be there)."""
-    rotated = sorted(entry for entry in path.parent.glob(f"{path.name}.*") if not entry.name.endswith(".tmp"))
-    return [*rotated, path]
+    prefix = f"{path.name}."
+    rotated = sorted(name for name in os.listdir(path.parent) if name.startswith(prefix))
+    return [*(path.parent / name for name in rotated), path]
 
 
 async def read(path: Path, options: LogOptions, ended: Ended | None = None) -> AsyncIterator[bytes]:
@@ -66,21 +67,22 @@ async def _blocks(path: Path, options: LogOptions, ended: Ended | None) -> Async
 async def _current(path: Path, offset: int, ended: Ended | None, changed: asyncio.Event) -> AsyncIterator[bytes]:
     """The file at `path`, then each that takes its place."""
     file: BinaryIO | None = None
+    following = path
     try:
         while True:
             last = ended is not None and ended.done()
             changed.clear()
             if file is None:
-                file = _open(path, offset)
+                file = _open(following, offset)
                 offset = 0
             while file is not None and (block := file.read(_BLOCK)):
                 yield block
-            if file is not None and _replaced(path, file):
-                # Its writer has gone over to the new file: whatever comes now stands there.
+            if file is not None and (successor := _successor(path, file)):
+                # Its writer has gone over to a newer file: whatever comes now stands there.
                 while block := file.read(_BLOCK):
                     yield block
                 file.close()
-                file = None
+                file, following = None, successor
                 continue
             if last:
                 return
@@ -120,13 +122,23 @@ def _open(path: Path, offset: int) -> BinaryIO | None:
     return file
 
 
-def _replaced(path: Path, file: BinaryIO) -> bool:
+def _successor(path: Path, file: BinaryIO) -> Path | None:
+    """The file that was begun after this one; None while this is the newest. Where this one was dropped meanwhile,
+    all that are left are newer."""
+    mine = os.fstat(file.fileno())
+    if _is(path, mine):
+        return None
+    chosen = files(path)
+    places = [place for place, other in enumerate(chosen) if _is(other, mine)]
+    newer = [other for other in chosen[places[0] + 1 if places else 0 :] if other.exists()]
+    return newer[0] if newer else None
+
+
+def _is(path: Path, status: os.stat_result) -> bool:
     try:
-        there = path.stat()
+        return os.path.samestat(path.stat(), status)
     except FileNotFoundError:
         return False
-    mine = os.fstat(file.fileno())
-    return (there.st_dev, there.st_ino) != (mine.st_dev, mine.st_ino)
 
 
 def _file_blocks(path: Path, offset: int) -> Iterator[bytes]:

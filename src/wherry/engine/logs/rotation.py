@@ -37,9 +37,7 @@ def remove(path: Path) -> None:
 
 
 def _free_name(path: Path) -> Path:
-    stamp = time.strftime("%Y%m%d-%H%M%S", time.gmtime())
-    name, number = path.with_name(f"{path.name}.{stamp}"), 0
-    while name.exists():
-        number += 1
-        name = path.with_name(f"{path.name}.{stamp}-{number:03}")
-    return name
+    """Names sort by time."""
+    now = time.time_ns()
+    stamp = time.strftime("%Y%m%d-%H%M%S", time.gmtime(now // 1_000_000_000))
+    return path.with_name(f"{path.name}.{stamp}.{now % 1_000_000_000:09}")

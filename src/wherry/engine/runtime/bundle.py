@@ -66,7 +66,9 @@ def _start(tools: Tools, runtime_root: Path, container_id: str) -> None:
     arguments = [tools.runtime, f"--root={runtime_root}", "start", container_id]
     result = subprocess.run(arguments, stdin=subprocess.DEVNULL, capture_output=True, cwd="/", check=False)
     if result.returncode:
-        raise StartFailed(result.stderr.decode(errors="replace").strip() or "the container runtime's start failed")
+        raise StartFailed(
+            conmon.said(result.stderr.decode(errors="replace")) or "the container runtime's start failed"
+        )
 
 
 @contextmanager

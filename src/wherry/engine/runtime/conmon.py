@@ -5,12 +5,15 @@ One for each container, so that none of it depends on this process staying alive
 
 import json
 import os
+import re
 import subprocess
 from pathlib import Path
 
 from wherry.engine.interface import ContainerSpec, StartFailed
 from wherry.engine.runtime.layout import ContainerPaths
 from wherry.engine.runtime.tools import Tools
+
+_LOG_LINE = re.compile(r'level=error msg="((?:[^"\\]|\\.)*)"')
 
 
 def command(tools: Tools, spec: ContainerSpec, paths: ContainerPaths, runtime_root: Path) -> list[str]:
@@ -58,7 +61,14 @@ def create(arguments: list[str]) -> int:
 
 def _answer(line: bytes) -> tuple[int, str]:
     document = json.loads(line)
-    return int(document.get("data", document.get("pid", -1))), str(document.get("message", "")).strip()
+    return int(document.get("data", document.get("pid", -1))), said(str(document.get("message", "")))
+
+
+def said(complaint: str) -> str:
+    """A runtime's own words, without the frame of a log line that runc puts around them."""
+    text = complaint.strip()
+    logged = _LOG_LINE.search(text)
+    return re.sub(r'\\(["\\])', r"\1", logged[1]) if logged else text
 
 
 def resize(paths: ContainerPaths, columns: int, rows: int) -> None:

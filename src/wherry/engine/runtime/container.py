@@ -55,10 +55,18 @@ class LiveContainer:
 
     @classmethod
     def make(cls, host: Host, spec: ContainerSpec, image: Image, sandbox: SandboxSpec) -> "LiveContainer":
+        """On disk, and nowhere else yet. Raises EngineError (the disk is full); nothing is left then."""
         container = cls(host, ContainerRecord(spec, image, time.time()), sandbox)
-        container.paths.make()
-        host.images.hold(image.id, container.paths.folder)
-        container._save(container.record)
+        folder = container.paths.folder
+        try:
+            top = host.images.layer_folder / host.images.layers(image.id)[0]
+            container.paths.make(like=top)
+            host.images.hold(image.id, folder)
+            container._save(container.record)
+        except OSError as error:
+            shutil.rmtree(folder, ignore_errors=True)
+            host.images.release(image.id, folder)
+            raise EngineError(f"cannot make the container: {error}") from error
         return container
 
     @property
@@ -197,8 +205,7 @@ class LiveContainer:
     async def remove(self) -> None:
         await self.stop(0)
         async with self.lock:
-            if self._tidying:
-                await asyncio.shield(self._tidying)  # whoever gives up waiting does not end it
+            await self.settle()
             await self.host.discard(self.paths.folder)
             self.host.images.release(self.record.image.id, self.paths.folder)
         self.close()
@@ -213,6 +220,11 @@ class LiveContainer:
 
     def usage(self) -> Usage | None:
         return self.host.groups.usage(self.group) if self.record.state == "running" else None
+
+    async def settle(self) -> None:
+        """What has to be done after its end is done. Whoever gives up waiting does not stop it."""
+        if self._tidying:
+            await asyncio.shield(self._tidying)
 
     def close(self) -> None:
         """Let go; the container goes on."""

@@ -145,6 +145,7 @@ class LocalEngine:
 
     async def close(self) -> None:
         self._housekeeping.cancel()
+        await asyncio.gather(*(container.settle() for container in self._containers.values()))
         for container in self._containers.values():
             container.close()
         for sandbox in self._sandboxes.values():

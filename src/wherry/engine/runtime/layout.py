@@ -10,6 +10,8 @@
                                     exit/<id> (written by conmon), ctl, winsz, attach (conmon's)
 """
 
+import os
+import stat
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -71,10 +73,13 @@ class ContainerPaths:
     def attach(self) -> Path:
         return self.folder / "attach"
 
-    def make(self) -> None:
+    def make(self, like: Path) -> None:
+        """`like`: the top layer's root folder. The private layer's covers it, so it gets its owner and rights."""
         for folder in (self.folder, self.rootfs, self.upper, self.work, self.mounts, self.exits):
             folder.mkdir(mode=0o711, parents=True, exist_ok=True)
-        self.upper.chmod(0o755)  # it is the root folder that the container's users see
+        status = like.stat()
+        os.chown(self.upper, status.st_uid, status.st_gid)
+        self.upper.chmod(stat.S_IMODE(status.st_mode))
 
 
 @dataclass(frozen=True, slots=True)

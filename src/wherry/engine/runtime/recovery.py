@@ -78,9 +78,9 @@ def _launching(host: Host, record: ContainerRecord, sandbox: LiveSandbox, proces
     if started is None:
         _kill(processes)
         container.wipe()
-        for folder in (container.paths.upper, container.paths.work, container.paths.exits):
+        for folder in (container.paths.work, container.paths.exits):  # the runtime has left nothing else
             shutil.rmtree(folder, ignore_errors=True)
-        container.paths.make()
+            folder.mkdir()
         started = replace(record, launching=False)
     save(container.paths.record, started)
     return started
