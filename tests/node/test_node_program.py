@@ -102,7 +102,7 @@ class Cluster:
         unmount_below(self.root)
         procs.setns(self._home)
         os.close(self._home)
-        for name in netns.names(self.name):
+        for name in [*netns.names(self.name), *netns.names(f"wherry-{self.name}-")]:
             netns.delete(name)
 
     async def pod(self, name: str) -> dict:

@@ -58,7 +58,8 @@ def capacity(machine: Machine) -> dict[str, str]:
         "ephemeral-storage": f"{machine.disk // 1024}Ki",
         "pods": str(MAX_PODS),
     }
-    return base | {f"hugepages-{size}": f"{amount // 2**20}Mi" if amount else "0" for size, amount in machine.hugepages}
+    pages = {f"hugepages-{size}": f"{amount // 2**20}Mi" if amount else "0" for size, amount in machine.hugepages}
+    return base | pages
 
 
 def allocatable(machine: Machine) -> dict[str, str]:
