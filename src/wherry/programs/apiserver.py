@@ -114,8 +114,10 @@ def _build(flags: Flags, pki: "Pki") -> Any:
     """The server's parts, over the store that the flags name."""
     from wherry.apiserver.authn import tokenfile
     from wherry.apiserver.authn.certificates import by_certificate
+    from wherry.apiserver.authn.tokens import Keys
     from wherry.apiserver.authz.authenticated import authenticated, public
     from wherry.apiserver.core import Settings
+    from wherry.apiserver.nodes import Tunnel
     from wherry.apiserver.server import ApiServer
 
     methods: list[Any] = [by_certificate]
@@ -125,7 +127,8 @@ def _build(flags: Flags, pki: "Pki") -> Any:
         except tokenfile.TokenFileError as error:
             raise StartError(str(error), EXIT_USAGE) from error
     settings = Settings(service_cidr=flags.service_cidr, advertise_address=flags.advertised, port=flags.port)
-    return ApiServer(_open_store(flags), settings, methods, [authenticated, public])
+    keys, tunnel = Keys(*pki.accounts), Tunnel(pki.to_nodes())
+    return ApiServer(_open_store(flags), settings, methods, [authenticated, public], keys, tunnel)
 
 
 def _open_store(flags: Flags) -> Store:
