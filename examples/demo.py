@@ -41,7 +41,7 @@ VISITOR: Obj = {
                 "imagePullPolicy": "IfNotPresent",
                 "command": ["sh", "-ec"],
                 "args": [
-                    f"wget -q -O /dev/null --post-data 'message=by name, from a pod' http://{NAME}/ && "
+                    f"wget -q -O /dev/null --post-data 'message=by name, from a pod' http://{NAME}/entries && "
                     f"wget -q -O - http://{NAME}/entries"
                 ],
             }
@@ -104,7 +104,7 @@ def ask(url: str, message: str | None = None) -> str:
 
 def sign(url: str, message: str) -> None:
     """Write through an address and read it back through the same."""
-    ask(f"{url}/", message)
+    ask(f"{url}/entries", message)
     entries = json.loads(ask(f"{url}/entries"))["entries"]
     if message not in entries:
         raise Failed(f"{message!r} was written to {url} but is not among {entries}")
