@@ -2,8 +2,10 @@
 
 import asyncio
 import contextlib
+import re
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
+from random import Random
 
 import pytest
 
@@ -76,6 +78,35 @@ async def test_a_request_in_single_bytes_is_the_same_request(start: Serve) -> No
         writer.write(bytes([byte]))
         await asyncio.sleep(0)
     assert body_of(await reader.read()) == b"POST /slow  ok"
+
+
+@pytest.mark.parametrize("seed", range(8))
+async def test_it_does_not_matter_how_bytes_are_cut(start: Serve, seed: int) -> None:
+    """Requests of every shape one after the other, an upgrade among them that is not granted."""
+    sent = (
+        b"GET /1 HTTP/1.1\r\nHost: x\r\n\r\n"
+        b"POST /2 HTTP/1.1\r\nContent-Length: 3\r\n\r\nabc"
+        b"POST /3 HTTP/1.1\r\nUpgrade: other\r\nConnection: upgrade\r\nContent-Length: 2\r\n\r\nde"
+        b"GET /4 HTTP/1.1\r\nUpgrade: h2c\r\nConnection: upgrade\r\n\r\n"
+        b"PUT /5 HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nf\r\n0\r\nTrailer: t\r\n\r\n" + GET_LAST
+    )
+    random = Random(seed)
+
+    async def handler(request: Request) -> Response:
+        if random.random() < 0.5:
+            await asyncio.sleep(0)
+        return Response(200, f"<{request.path}:{request.body.decode()}>".encode())
+
+    server = await start(handler)
+    reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+    writer.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    while sent:
+        size = random.randrange(1, 60)
+        writer.write(sent[:size])
+        sent = sent[size:]
+        await asyncio.sleep(0.001 * random.randrange(2))
+    bodies = re.findall(rb"<(.*?)>", await reader.read())
+    assert bodies == [b"/1:", b"/2:abc", b"/3:de", b"/4:", b"/5:f", b"/last:"]
 
 
 async def test_pipelined_answers_keep_their_order_though_the_first_takes_longest(start: Serve) -> None:

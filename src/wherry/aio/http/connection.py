@@ -118,8 +118,13 @@ class Connection(asyncio.Protocol):
     def _next(self) -> None:
         """Answer what waits, one request at a time."""
         incoming = self._incoming
-        while incoming.queue and self._task is None:
-            self._task = start_now(self._answer(incoming.queue.popleft()), self._answered)
+        while self._task is None:
+            if incoming.queue:
+                self._task = start_now(self._answer(incoming.queue.popleft()), self._answered)
+            elif incoming.stopped and self._reader is None:  # an ordinary answer to an upgrade request
+                incoming.resume()
+            else:
+                break
         if incoming.wants_continue and self._task is None:
             incoming.wants_continue = False
             self._writer.write(CONTINUE)
@@ -152,8 +157,6 @@ class Connection(asyncio.Protocol):
         self._since = self._server.now
         if not keep_alive or self._server.closing:
             self._writer.close()
-        elif self._incoming.phase is Phase.UPGRADE:  # an ordinary answer to an upgrade request
-            self._loop.call_soon(self.data_received, self._incoming.resume())
 
     async def _send(self, asked: Asked, response: Response, head: bytes) -> None:
         body = response.body

@@ -74,12 +74,18 @@ class Incoming:
             self.phase, self.wants_continue = Phase.DEAF, False
             self.queue.append(refused)
 
-    def resume(self) -> bytes:
-        """The upgrade was not granted, HTTP goes on. Gives the early bytes, which are to be fed again."""
+    @property
+    def stopped(self) -> bool:
+        """Whether an upgrade request was given out and nothing is read until it is known what came of it."""
+        return self.phase is Phase.UPGRADE and self._undecided is None and not self.queue
+
+    def resume(self) -> None:
+        """The upgrade was not granted, HTTP goes on with what came early."""
         early, self.early = bytes(self.early), bytearray()
         self._parser = httptools.HttpRequestParser(self)
         self.phase = Phase.IDLE
-        return early
+        if early:
+            self._parse(early)
 
     def _parse(self, data: bytes) -> None:
         if self.phase is Phase.IDLE:
