@@ -152,6 +152,22 @@ def header_name_errors(name: str) -> list[str]:
     return [names.pattern_error(message, _HEADER, "X-Header-Name")]
 
 
+_HTTP_PATH = r"[A-Za-z0-9/\-._~%!$&'()*+,;=:]+"
+
+
+def domain_path(text: str, path: str) -> Check:
+    """`example.com/name`."""
+    host, slash, rest = text.partition("/")
+    if not text:
+        yield required(path)
+    elif not (slash and host and rest):
+        yield invalid_value(path, text, 'must be a domain-prefixed path (such as "acme.io/foo")')
+    else:
+        yield from said(path, host, names.dns_subdomain_errors(host))
+        if not re.fullmatch(_HTTP_PATH, rest):
+            yield invalid_value(path, rest, names.pattern_error("Invalid path", _HTTP_PATH))
+
+
 # Paths
 
 

@@ -76,18 +76,22 @@ def _create(pod: Obj) -> Errors:
     if spec.get("nodeName") and spec.get("schedulingGates"):
         message = "cannot be set until all schedulingGates have been cleared"
         errors.append(forbidden_field("spec.nodeName", message))
-    errors += _profiles_match(pod, "seccomp", "seccompProfile")
-    return errors + _profiles_match(pod, "apparmor", "appArmorProfile")
+    return [*errors, *profiles_match(pod, "spec")]
 
 
-def _profiles_match(pod: Obj, word: str, key: str) -> Errors:
+def profiles_match(pod: Obj, path: str) -> Check:
     """A profile in a security context and in an old annotation must say the same."""
+    yield from _profiles_match(pod, "seccomp", "seccompProfile", path)
+    yield from _profiles_match(pod, "apparmor", "appArmorProfile", path)
+
+
+def _profiles_match(pod: Obj, word: str, key: str, path: str) -> Errors:
     spec, found = pod["spec"], pod["metadata"].get("annotations") or {}
     if not found or (word == "apparmor" and (spec.get("os") or {}).get("name") == "windows"):
         return []
     of_pod = (spec.get("securityContext") or {}).get(key)
-    pairs = [("spec", of_pod, _SECCOMP_POD)] if word == "seccomp" else []
-    for at, container in podspec.with_paths(spec, "spec"):
+    pairs = [(path, of_pod, _SECCOMP_POD)] if word == "seccomp" else []
+    for at, container in podspec.with_paths(spec, path):
         own = (container.get("securityContext") or {}).get(key)
         prefix = _SECCOMP_CONTAINER if word == "seccomp" else _APP_ARMOR
         profile = own if word == "seccomp" or own is not None else of_pod
