@@ -152,4 +152,6 @@ def _finished_deleting(new: Obj, old: Obj) -> bool:
     metadata = old["metadata"]
     if new["metadata"].get("finalizers") or "deletionTimestamp" not in metadata:
         return False
+    if new.get("kind") == "Namespace" and (new.get("spec") or {}).get("finalizers"):
+        return False
     return not metadata.get("deletionGracePeriodSeconds")
