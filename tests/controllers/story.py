@@ -32,10 +32,12 @@ class World:
         self.nodes: list[str] = []
         self.silent: set[str] = set()  # nodes that stopped to speak
         self.broken: Callable[[Obj], bool] = lambda pod: False  # pods that never become ready
+        self.phase: Callable[[Obj], str] = lambda pod: "Running"  # what becomes of a pod that runs
         self._kubelet = Informer(api.client, POD, clock=clock)
         self._kubelet.on_change(self._pod_changed)
         self._todo: asyncio.Queue[Obj] = asyncio.Queue()
         self._next_ip = 1
+        self._placed = 0
 
     # what stories say
 
@@ -139,8 +141,12 @@ class World:
         alive = [name for name in self.nodes if name not in self.silent]
         name, namespace = meta.name(pod), meta.namespace(pod)
         if not node:
-            if alive and not meta.deleting(pod):
-                await self._bind(pod, alive[self._next_ip % len(alive)])
+            if alive:
+                try:
+                    await self._bind(pod, alive[self._next_ip % len(alive)])
+                except NotFound:
+                    if not (pod.get("status") or {}).get("podIP"):
+                        await self._start(pod)
         elif node not in alive:
             return
         elif meta.deleting(pod):
@@ -149,6 +155,7 @@ class World:
             await self._start(pod)
 
     async def _bind(self, pod: Obj, node: str) -> None:
+        self._placed += 1
         binding = {"metadata": {"name": meta.name(pod)}, "target": {"kind": "Node", "name": node}}
         await self.client.create(POD, binding, meta.namespace(pod), name=meta.name(pod), subresource="binding")
 
@@ -160,7 +167,10 @@ class World:
             "status": "False" if self.broken(pod) else "True",
             "lastTransitionTime": rfc3339(self.clock.now()),
         }
-        status = {"phase": "Running", "podIP": ip, "podIPs": [{"ip": ip}], "conditions": [ready]}
+        phase = self.phase(pod)
+        if phase != "Running":
+            ready |= {"status": "False"}
+        status = {"phase": phase, "podIP": ip, "podIPs": [{"ip": ip}], "conditions": [ready]}
         await self.client.patch(
             POD, meta.name(pod), meta.namespace(pod), {"status": status}, type="strategic", subresource="status"
         )

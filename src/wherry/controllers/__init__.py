@@ -12,16 +12,20 @@ watches, which key an event concerns, how it calls `plan`). `ALL` is the one lis
     pods, services, taints, ownership, templates, intstr   pure rules that several plans need
 """
 
+from wherry.controllers.cronjob.controller import CronJobController
+from wherry.controllers.daemonset.controller import DaemonSetController
 from wherry.controllers.deployment.controller import DeploymentController
 from wherry.controllers.endpoints.controller import EndpointsController
 from wherry.controllers.endpointslice.controller import EndpointSliceController
 from wherry.controllers.garbagecollector.controller import GarbageCollector
+from wherry.controllers.job.controller import JobController
 from wherry.controllers.namespace.controller import NamespaceController
 from wherry.controllers.nodelifecycle.controller import NodeLifecycleController
 from wherry.controllers.podgc.controller import PodGCController
 from wherry.controllers.replicaset.controller import ReplicaSetController, ReplicationControllerController
 from wherry.controllers.rootca.controller import RootCAController
 from wherry.controllers.serviceaccount.controller import ServiceAccountController
+from wherry.controllers.statefulset.controller import StatefulSetController
 from wherry.controllers.tainteviction.controller import TaintEvictionController
 
 # In the order in which they start: what every pod needs comes first.
@@ -32,6 +36,10 @@ ALL = (
     DeploymentController,
     ReplicaSetController,
     ReplicationControllerController,
+    StatefulSetController,
+    DaemonSetController,
+    JobController,
+    CronJobController,
     EndpointSliceController,
     EndpointsController,
     NodeLifecycleController,

@@ -1,7 +1,7 @@
 """Cron schedules: five fields, names, steps, `@daily` and its like, `@every 1h30m`; the next time in a time zone.
 
 Semantics are those of robfig/cron's standard parser, which Kubernetes uses: a day matches if day of month **or** day
-of week does, unless one of them is `*`; a wall-clock time that a change to summer time skips does not happen that day.
+of week does, unless one of them is `*`; a wall-clock time that summer time skips does not happen that day.
 """
 
 import re
@@ -117,7 +117,7 @@ def parse(text: str, zone: tzinfo = UTC) -> Schedule | Every:
 def _zone(name: str) -> tzinfo:
     try:
         return ZoneInfo(name)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, KeyError) as error:
         raise CronError(f"provided bad location {name}: unknown time zone {name}") from error
 
 

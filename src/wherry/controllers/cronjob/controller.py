@@ -39,5 +39,5 @@ def _zone(cron_job: Obj) -> plan.Zone:
         return plan.Zone()
     try:
         return plan.Zone(ZoneInfo(name))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, KeyError) as error:
         return plan.Zone(None, str(error))
