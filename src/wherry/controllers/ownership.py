@@ -15,20 +15,19 @@ from wherry.lib.selectors import Selector
 def claim(
     kind: Kind,
     owner: Obj,
-    selector: Selector,
+    wants: Selector | Callable[[Obj], bool],
     candidates: Iterable[Obj],
     of: Kind,
     finalizer: str = "",
-    also: Callable[[Obj], bool] = lambda _: True,
 ) -> tuple[list[Obj], list[Action]]:
     """The candidates that `owner` manages, orphans that it adopts among them, and the actions that make it so.
     An adoption is preceded by a live look at the owner: a stale cache must not adopt for one that is going away.
-    `also`: a further condition beside the selector. `finalizer` comes with adoption and goes with release."""
+    `wants`: the selector, or a rule that knows more. `finalizer` comes with adoption and goes with release."""
     claimed: list[Obj] = []
     adoptions: list[Action] = []
     releases: list[Action] = []
     for each in candidates:
-        matches = selector.matches(meta.labels(each)) and also(each)
+        matches = wants.matches(meta.labels(each)) if isinstance(wants, Selector) else wants(each)
         manager = meta.controller_of(each)
         if manager is None:
             if matches and not meta.deleting(owner) and not meta.deleting(each):

@@ -22,10 +22,11 @@ def reconcile(
     """`candidates`, `revisions`: pods and ControllerRevisions that the set controls, and those in its namespace that
     nobody does. `claim`: the persistent volume claim of that name in the namespace."""
     selector = selectors.from_object(stateful_set["spec"].get("selector"))
-    pods, actions = ownership.claim(
-        STATEFUL_SET, stateful_set, selector, candidates, POD,
-        also=lambda pod: identity.is_member(stateful_set, pod),
-    )  # fmt: skip
+
+    def is_mine(pod: Obj) -> bool:
+        return selector.matches(meta.labels(pod)) and identity.is_member(stateful_set, pod)
+
+    pods, actions = ownership.claim(STATEFUL_SET, stateful_set, is_mine, candidates, POD)
     known, adopted = ownership.claim(STATEFUL_SET, stateful_set, selector, revisions, CONTROLLER_REVISION)
     known = history.in_order(known)
     update = history.of_template(STATEFUL_SET, stateful_set, known)
