@@ -102,6 +102,12 @@ async def test_stream(pool: Pool) -> None:
         await other.read()
 
 
+async def test_head_as_a_stream_ends_at_once(pool: Pool) -> None:
+    stream = await pool.stream("HEAD", "/large")
+    assert stream.headers.get("content-length") == "5000000" and await stream.read() == b""
+    assert (await pool.request("GET", "/none")).status == 404
+
+
 async def test_a_large_stream_waits_for_its_reader_and_its_connection_is_used_again(pool: Pool) -> None:
     stream = await pool.stream("GET", "/large")
     await asyncio.sleep(0.05)

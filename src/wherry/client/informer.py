@@ -170,7 +170,7 @@ class Informer:
         except TimeoutError:
             raise Unreachable(f"a watch of {self.kind.plural} did not end in time") from None
         finally:
-            await events.aclose()  # type: ignore[attr-defined]  # an async generator
+            await events.aclose()
 
     def _take(self, event: Event) -> None:
         obj = event.object

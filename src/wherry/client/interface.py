@@ -12,7 +12,7 @@ where the object carries it. Every failure is an `ApiError` built from the serve
     └── Unreachable: no answer (refused, reset, timed out); retry later
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
@@ -161,7 +161,7 @@ class Client(Protocol):
         field_selector: str = "",
         bookmarks: bool = True,
         timeout: int = 0,
-    ) -> AsyncIterator[Event]:
+    ) -> AsyncGenerator[Event, None]:
         """Ends when the server ends it, at the latest after `timeout` seconds (0: the server decides). Raises Gone
         when the version is too old. `informer` reconnects. Close with `aclose` what is not read to its end."""
 
@@ -176,7 +176,7 @@ class Client(Protocol):
     ) -> RawResponse:
         """Any path, nothing interpreted and no error raised for a status."""
 
-    def stream(self, path: str, *, query: dict[str, str] | None = None) -> AsyncIterator[bytes]:
+    def stream(self, path: str, *, query: dict[str, str] | None = None) -> AsyncGenerator[bytes, None]:
         """GET a body that is read as it comes (followed logs). Raises the Status's error before the first item."""
 
     async def close(self) -> None: ...

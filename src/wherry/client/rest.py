@@ -1,6 +1,6 @@
 """The client: verbs as HTTP requests with JSON bodies, over any transport."""
 
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from pathlib import Path
 from typing import Any, TypedDict, Unpack
@@ -136,7 +136,7 @@ class RestClient:
 
     async def watch(
         self, kind: Kind, namespace: str | None = None, **options: Unpack[WatchOptions]
-    ) -> AsyncIterator[Event]:
+    ) -> AsyncGenerator[Event, None]:
         options.setdefault("bookmarks", True)
         rest = b""  # of a line that is not whole yet
         async with aclosing(self._stream(kind.path(namespace) + _query(options, watch="true"))) as stream:
@@ -147,7 +147,7 @@ class RestClient:
                     if line:
                         yield _event(line)
 
-    async def stream(self, path: str, *, query: dict[str, str] | None = None) -> AsyncIterator[bytes]:
+    async def stream(self, path: str, *, query: dict[str, str] | None = None) -> AsyncGenerator[bytes, None]:
         async with aclosing(self._stream(path + (f"?{urlencode(query)}" if query else ""))) as stream:
             async for data in stream:
                 yield data

@@ -43,7 +43,7 @@ class _Pod:
 
 @dataclass(slots=True)
 class _Log:
-    """Rows in the order of their changes; `base` is the number of the first that is kept."""
+    """Rows in the order of their changes, repeatedly; `base` is the number of the first that is kept."""
 
     base: int = 0
     rows: list[int] = field(default_factory=list)
@@ -61,7 +61,7 @@ class _Log:
     def since(self, mark: int) -> NDArray[np.intp] | None:
         if mark < self.base:
             return None
-        return np.unique(np.array(self.rows[mark - self.base :], np.intp))
+        return np.array(list(set(self.rows[mark - self.base :])), np.intp)
 
 
 class Snapshot:

@@ -109,16 +109,18 @@ class Pool:
         data = self._encode(method, target, headers, body)
         connection = self._take() or await self._connect()
         try:
-            return await self._begin_stream(connection, data, timeout)
+            return await self._begin_stream(connection, method, data, timeout)
         except Stale:
             if method not in IDEMPOTENT:
                 raise
-        return await self._begin_stream(await self._connect(), data, timeout)
+        return await self._begin_stream(await self._connect(), method, data, timeout)
 
-    async def _begin_stream(self, connection: ClientConnection, data: bytes, timeout: float | None) -> Stream:
+    async def _begin_stream(
+        self, connection: ClientConnection, method: str, data: bytes, timeout: float | None
+    ) -> Stream:
         try:
             async with asyncio.timeout(timeout):
-                return await connection.begin_stream(data)
+                return await connection.begin_stream(data, head_only=method == "HEAD")
         except (asyncio.CancelledError, TimeoutError):
             connection.abort(ConnectionAbortedError("the request was given up"))
             raise
@@ -130,7 +132,7 @@ class Pool:
         own. The caller closes what it gets. `timeout`: seconds until the answer's head."""
         data = self._encode(method, target, [*headers, ("Connection", "Upgrade")], body)
         connection = await self._connect()
-        stream = await self._begin_stream(connection, data, timeout)
+        stream = await self._begin_stream(connection, method, data, timeout)
         if stream.status == 101:
             return Upgraded(101, stream.headers, connection.take_over())
         return Upgraded(stream.status, stream.headers, None, await stream.read())

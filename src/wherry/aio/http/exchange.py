@@ -107,9 +107,9 @@ class ClientConnection(asyncio.Protocol):
         self._writer.write(data)
         return waits
 
-    def begin_stream(self, data: bytes) -> asyncio.Future[Stream]:
+    def begin_stream(self, data: bytes, *, head_only: bool = False) -> asyncio.Future[Stream]:
         """Send a request; the future gives the answer's head, and its body as a stream."""
-        self._head_only, self._streamed, self._answering = False, True, False
+        self._head_only, self._streamed, self._answering = head_only, True, False
         waits: asyncio.Future[Stream] = self._loop.create_future()
         self._waits = waits
         self._writer.write(data)
