@@ -142,10 +142,10 @@ def test_a_new_image_rolls_out_and_back(kubectl):
 
 
 def test_an_image_that_nobody_has_is_reported(kubectl):
-    kubectl("run", "broken", "--image=no-such-image", "--image-pull-policy=Never")
+    kubectl("run", "broken", "--image=127.0.0.1:1/none")
     reason = "{.status.containerStatuses[0].state.waiting.reason}"
-    kubectl("wait", f"--for=jsonpath={reason}=ErrImageNeverPull", "pod/broken", "--timeout=60s")
-    assert 'Container image "no-such-image" is not present' in kubectl("describe", "pod", "broken")
+    kubectl("wait", f"--for=jsonpath={reason}=ImagePullBackOff", "pod/broken", "--timeout=60s")
+    assert 'Failed to pull image "127.0.0.1:1/none"' in kubectl("describe", "pod", "broken")
     kubectl("delete", "pod", "broken")
 
 
@@ -165,7 +165,7 @@ def test_cordon_drain_and_uncordon(kubectl, cluster):
     node = cluster.config.nodes[1].name
     kubectl("cordon", node)
     assert "Ready,SchedulingDisabled" in kubectl("get", "node", node)
-    kubectl("drain", node, "--ignore-daemonsets", "--force", "--delete-emptydir-data", "--timeout=60s")
+    kubectl("drain", node, "--ignore-daemonsets", "--force", "--delete-emptydir-data", "--grace-period=1")
     kubectl("rollout", "status", "deployment/web", "--timeout=60s")
     there = kubectl("get", "pods", "-o", "jsonpath={.items[*].spec.nodeName}")
     assert node not in there.split()
