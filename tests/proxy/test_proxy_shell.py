@@ -63,10 +63,10 @@ async def test_services_and_endpoints_become_rules_and_go(lab: Lab, client: Rest
     await make(client, service(ports=[port(80)]))
     await eventually(lambda: "10.96.0.5 . tcp . 80 : goto refuse" in table(lab))
     await make(client, slice_of(endpoint("192.168.230.2")), kinds.ENDPOINT_SLICE)
-    await eventually(lambda: "goto service-internal-1" in table(lab))
+    await eventually(lambda: "10.96.0.5 . tcp . 80 : goto service-internal-1" in table(lab))
     assert ask(lab.nodes[0].netns, "10.96.0.5", 80)[0] == "here"
     await client.delete(kinds.ENDPOINT_SLICE, "web-a", "default")
-    await eventually(lambda: "goto refuse" in table(lab))
+    await eventually(lambda: "10.96.0.5 . tcp . 80 : goto refuse" in table(lab))
     await client.delete(kinds.SERVICE, "web", "default")
     await eventually(lambda: "10.96.0.5" not in table(lab))
 

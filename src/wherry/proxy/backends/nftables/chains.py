@@ -106,9 +106,12 @@ flush table ip {TABLE}
   chain unserved {{
     {_KEY} vmap @unserved_services
     fib daddr type local {_NODE_KEY} vmap @unserved_ports
-    ip daddr @cluster_ips reject
+    ip daddr @cluster_ips goto refuse
   }}
-  chain refuse {{ reject; }}
+  chain refuse {{
+    meta l4proto tcp reject with tcp reset
+    reject
+  }}
   chain as_node {{
     meta mark set meta mark & 0xffffbfff
     snat to {node_ip} fully-random
