@@ -88,9 +88,9 @@ def delete(profile: str, every: bool) -> None:
     from wherry.local.layout import home, profiles
 
     for name in profiles(home()) if every else [profile]:
-        progress = Progress()
+        progress, previous = Progress(), _previous_context(name)
         found = teardown.delete(layout(name), progress.step)
-        _remove_context(name)
+        _remove_context(name, previous)
         click.echo(f"deleted {name} in {progress.seconds:.1f} s" if found else f"there is no cluster {name!r}")
 
 
@@ -98,15 +98,26 @@ def _write_context(started: Started) -> None:
     from wherry.client import kubeconfig  # TLS, 60 ms
     from wherry.local.credentials import access
 
-    path = kubeconfig.default_paths()[0]
-    kubeconfig.merge(path, started.config.profile, access(started.layout, started.config))
+    path, name = kubeconfig.default_paths()[0], started.config.profile
+    current = str(kubeconfig.read(path).get("current-context") or "")
+    if current and current != name:
+        started.layout.previous_context.write_text(current)
+    kubeconfig.merge(path, name, access(started.layout, started.config))
 
 
-def _remove_context(profile: str) -> None:
+def _previous_context(profile: str) -> str:
+    """What was the current context before this profile's, "" if that is not known."""
+    path = layout(profile).previous_context
+    return path.read_text() if path.exists() else ""
+
+
+def _remove_context(profile: str, previous: str) -> None:
+    """Take the context out; if it was the current one, go back to the one before it."""
     from wherry.client import kubeconfig
 
     for path in kubeconfig.default_paths():
-        kubeconfig.remove(path, profile)
+        if kubeconfig.remove(path, profile) and previous and not kubeconfig.read(path).get("current-context"):
+            kubeconfig.select(path, previous)
 
 
 def _summary(started: Started, news: str) -> str:

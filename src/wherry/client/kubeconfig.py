@@ -128,6 +128,18 @@ def merge(path: Path, name: str, access: Access, current: bool = True) -> None:
         write(path, {"apiVersion": "v1", "kind": "Config", **content})
 
 
+def select(path: Path, name: str) -> bool:
+    """Make a context the current one. False if there is no such context."""
+    if not path.exists():
+        return False
+    with _locked(path):
+        content = read(path)
+        found = any(entry.get("name") == name for entry in content.get("contexts") or [])
+        if found:
+            write(path, {**content, "current-context": name})
+    return found
+
+
 def remove(path: Path, name: str) -> bool:
     """Take a context that `merge` put there out again. False if it was not there."""
     if not path.exists():

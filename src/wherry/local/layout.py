@@ -2,6 +2,7 @@
 
     <home>/<profile>/
       config.json            ClusterConfig
+      previous-context       what the user's kubeconfig goes back to
       apiserver/             the API server's data directory: store.db, pki/, admin.kubeconfig, kubeconfig/<component>
       nodes/<node>/          a node's state directory: kubeconfig, server.crt, server.key, pods, containers, logs
       images/                the image store that all nodes share
@@ -67,6 +68,11 @@ class Layout:
     @property
     def images(self) -> Path:
         return self.directory / "images"
+
+    @property
+    def previous_context(self) -> Path:
+        """Names the kubeconfig's context that was current before this profile's."""
+        return self.directory / "previous-context"
 
     @property
     def run(self) -> Path:
