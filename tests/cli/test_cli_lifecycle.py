@@ -43,6 +43,12 @@ def test_a_cluster_starts_stops_comes_back_and_goes_without_a_trace(cluster):
     assert "there is no cluster" in cluster.ok("delete")
 
 
+def test_secrets_are_for_root_only(cluster):
+    cluster.ok("start", "--no-wait")
+    for directory in (cluster.layout.apiserver, cluster.layout.nodes):
+        assert directory.stat().st_mode & 0o077 == 0
+
+
 def test_a_second_start_says_so_and_disturbs_nothing(cluster):
     cluster.ok("start", "--no-wait")
     before = cluster.pids()["apiserver"]

@@ -62,8 +62,12 @@ class Layout:
         """`component` is a key of `pki.identities.COMPONENTS`."""
         return self.apiserver / "kubeconfig" / component
 
+    @property
+    def nodes(self) -> Path:
+        return self.directory / "nodes"
+
     def node(self, name: str) -> Path:
-        return self.directory / "nodes" / name
+        return self.nodes / name
 
     @property
     def images(self) -> Path:

@@ -139,6 +139,8 @@ def _issue(wanted: ClusterConfig, paths: Layout) -> None:
 def _start_processes(paths: Layout) -> None:
     for directory in (paths.run, paths.logs, paths.images):
         directory.mkdir(parents=True, exist_ok=True)
+    for directory in (paths.apiserver, paths.nodes):  # Secrets, in the store and as files
+        directory.chmod(0o700)
     guardian.enabled(paths).touch()
     guardian.ensure_supervisor(paths)
     supervisor = records.pid_of(paths.run, guardian.NAME)

@@ -83,7 +83,7 @@ def _end_containers(layout: Layout, grace: float) -> None:
         _end_all([pidfd for pid, pidfd in inside.items() if pid not in deaf], grace)
         cgroupfs.kill(cgroupfs.discover(), group(layout))
         _wait(inside.values(), PROCESS_GRACE)
-    with _opened(_mentioning(f"{layout.directory}/nodes/")) as outside:
+    with _opened(_mentioning(f"{layout.nodes}/")) as outside:
         for pidfd in _wait(outside.values(), MONITOR_GRACE):
             procs.send_signal(pidfd, signal.SIGKILL)
         _wait(outside.values(), PROCESS_GRACE)
