@@ -73,6 +73,12 @@ async def test_a_pod_has_one_address_and_its_loopback(networks: list[PodNetwork]
     assert "mtu 1400" in run("ip", "link", "show", "eth0", space=space), "the node's own"
 
 
+async def test_any_user_may_listen_on_low_ports(networks: list[PodNetwork]) -> None:
+    address = await pod(networks[0])
+    script = "import os, socket; os.setuid(65534); socket.socket().bind(('0.0.0.0', 80)); print('bound')"
+    assert run("python3", "-c", script, space=Path(address.netns_path).name) == "bound\n"
+
+
 async def test_pods_reach_each_other_and_see_true_addresses(lab: Lab, networks: list[PodNetwork]) -> None:
     await connect_nodes(lab)
     one, two, far = await pod(networks[0]), await pod(networks[0]), await pod(networks[1])

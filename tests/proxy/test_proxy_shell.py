@@ -140,6 +140,21 @@ async def test_after_a_refusal_everything_is_loaded_again(
     assert "10.96.0.5" in table(lab)
 
 
+async def test_rules_that_somebody_flushed_come_back(
+    lab: Lab, client: RestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shell, "LOOK", 0.1)
+    await make(client, service())
+    proxy = Proxy(client, config(lab))
+    task = asyncio.create_task(proxy.run())
+    await asyncio.wait_for(proxy.loaded(), 10)
+    run("nft", "flush", "ruleset", space=lab.nodes[0].netns)
+    await eventually(lambda: "wherry-proxy" in run("nft", "list", "tables", space=lab.nodes[0].netns))
+    assert "10.96.0.5" in table(lab)
+    task.cancel()
+    await asyncio.wait([task])
+
+
 async def test_it_can_share_informers(lab: Lab, client: RestClient) -> None:
     services, slices = Informer(client, kinds.SERVICE), Informer(client, kinds.ENDPOINT_SLICE)
     await make(client, service())

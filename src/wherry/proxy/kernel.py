@@ -8,7 +8,7 @@ from typing import TypeVar
 from wherry.linux import netns
 from wherry.linux.conntrack import UDP, Conntrack
 from wherry.proxy import plan
-from wherry.proxy.backends import BACKENDS, Backend, NodeAddresses
+from wherry.proxy.backends import BACKENDS, Backend, BackendError, NodeAddresses
 from wherry.proxy.plan import Frontend, Rule
 
 log = logging.getLogger(__name__)
@@ -37,6 +37,12 @@ class Kernel:
         assert self._backend is not None
         await self._do(self._backend.change, changes)
         await self._forget(table, changes)
+
+    async def check(self) -> None:
+        """Raises BackendError when the rules are gone."""
+        assert self._backend is not None
+        if not await self._do(self._backend.intact):
+            raise BackendError("the services' rules are gone")
 
     async def close(self) -> None:
         if self._backend is not None:

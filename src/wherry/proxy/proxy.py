@@ -18,6 +18,7 @@ log = logging.getLogger(__name__)
 
 GATHER = 0.005  # seconds in which changes come together into one transaction
 FIRST_DELAY, LONGEST_DELAY = 0.2, 10.0  # seconds before everything is loaded anew after a refusal, doubling
+LOOK = 30.0  # seconds between looks whether somebody has flushed the rules
 CHUNK = 200  # services planned before the event loop has its turn
 
 
@@ -85,15 +86,24 @@ class Proxy:
                 await self._load(kernel)
                 delay = FIRST_DELAY
                 while True:
-                    await self._woken.wait()
-                    await asyncio.sleep(GATHER)
-                    changes = await self._plan()
-                    if changes:
-                        await kernel.change(changes, self._table.all)
+                    await self._follow_once(kernel)
             except BackendError as error:
                 log.error("%s; loading everything again in %.1f s", error, delay)
                 await asyncio.sleep(delay)
                 delay = min(delay * 2, LONGEST_DELAY)
+
+    async def _follow_once(self, kernel: Kernel) -> None:
+        """Wait for changes and apply them, or look after a while whether the rules are still there."""
+        try:
+            async with asyncio.timeout(LOOK):
+                await self._woken.wait()
+        except TimeoutError:
+            await kernel.check()
+            return
+        await asyncio.sleep(GATHER)
+        changes = await self._plan()
+        if changes:
+            await kernel.change(changes, self._table.all)
 
     async def _load(self, kernel: Kernel) -> None:
         await self._plan()

@@ -77,6 +77,8 @@ class NodeKernel:
         path, made = netns.ensure(self._name(record))
         with netns.entered(path):
             inside = Netlink()
+            if made:
+                _write_settings()
         with inside, Netlink() as node:
             linked = not made and inside.link("eth0") is not None
             index = plan.link_index(self._config.pod_cidr, record.ip)
@@ -111,6 +113,12 @@ class NodeKernel:
 
     def _name(self, record: Record) -> str:
         return f"{self._config.netns_prefix}.{record.uid}"
+
+
+def _write_settings() -> None:
+    """Of the namespace that the thread is in."""
+    for setting, value in plan.POD_SETTINGS:
+        Path("/proc/sys", setting).write_text(value)
 
 
 def _pod_side(record: Record) -> list[Request]:

@@ -11,6 +11,13 @@ GATEWAY_MAC = "ee:ee:ee:ee:ee:ee"  # of every pod link's node side, so that pods
 FIRST_LINK_INDEX = 0x100000  # interface indexes of pod links: far above what the kernel counts up to
 
 
+POD_SETTINGS: tuple[tuple[str, str], ...] = (
+    ("net/ipv4/ip_unprivileged_port_start", "0"),  # any user may listen on port 80, as in other engines
+    ("net/ipv4/ping_group_range", "0 2147483647"),  # any user may ping
+)
+"""Settings under /proc/sys of every pod's namespace, before the pod's own."""
+
+
 class NetworkError(Exception):
     """A pod's network could not be made. `retryable`: whether trying later may help."""
 

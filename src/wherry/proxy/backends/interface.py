@@ -35,5 +35,8 @@ class Backend(Protocol):
     def change(self, changes: Mapping[Frontend, Rule | None]) -> None:
         """Change some frontends; None takes one away. After a successful `load`."""
 
+    def intact(self) -> bool:
+        """Whether the rules are still there, by a cheap look: somebody may have flushed everything. After a `load`."""
+
     def close(self) -> None:
         """Let go of handles; the rules stay."""

@@ -35,6 +35,12 @@ class NftablesBackend:
         self._run(define(missing.values()) + commands)
         self._chains |= missing.keys()
 
+    def intact(self) -> bool:
+        try:
+            return self._nft.has_table("ip", TABLE)
+        except NftError as error:
+            raise BackendError(f"nftables does not answer: {error}") from error
+
     def close(self) -> None:
         self._nft.close()
 
