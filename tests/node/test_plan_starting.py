@@ -129,6 +129,11 @@ def test_a_crashing_container_waits_and_says_how_long():
     assert actions(at(crashed, now=T0 + 85)) == started("main", attempt=5, delay=160)
 
 
+def test_of_ended_attempts_only_the_last_is_kept():
+    records = [record(state="exited", attempt=number, exit_code=1) for number in range(3)]
+    assert actions(view(pod(), *records, now=T0 + 9))[:2] == [RemoveContainer("main-1"), RemoveContainer("main-0")]
+
+
 @pytest.mark.parametrize(
     ("policy", "image", "now", "expected"),
     [

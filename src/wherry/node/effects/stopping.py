@@ -1,8 +1,10 @@
 """Hooks, stopping and removing."""
 
 import logging
+from pathlib import Path
 
-from wherry.engine.interface import EngineError
+from wherry.engine.interface import ContainerNotFound, EngineError
+from wherry.engine.logs.reader import files as log_files
 from wherry.node import handlers
 from wherry.node.effects.containers import Skip
 from wherry.node.handlers import HandlerFailed
@@ -10,6 +12,7 @@ from wherry.node.job import Job
 from wherry.node.plan import podspec
 from wherry.node.plan.actions import RemoveContainer, RunHook, StopContainer
 from wherry.node.plan.view import Stop
+from wherry.node.spec.container import ATTEMPT
 
 log = logging.getLogger(__name__)
 
@@ -78,8 +81,18 @@ async def _stop(job: Job, action: StopContainer) -> None:
 
 
 async def remove(job: Job, action: RemoveContainer) -> None:
+    """With its log and its termination message."""
+    engine = job.parts.engine
     try:
-        await job.parts.engine.remove(action.container_id)
+        spec = engine.status(action.container_id).spec
+        await engine.remove(action.container_id)
+    except ContainerNotFound:
+        return
     except EngineError as error:
         log.warning("cannot remove container %s: %s", action.container_id, error)
         raise Skip from error
+    job.memory.messages.pop(action.container_id, None)
+    attempt = int(spec.labels.get(ATTEMPT, "0"))
+    leftovers = [*log_files(Path(spec.log_path)), job.parts.config.termination_path(job.uid, spec.name, attempt)]
+    for path in leftovers:
+        path.unlink(missing_ok=True)

@@ -224,6 +224,8 @@ def _create(view: View, container: Obj, last: Container | None, out: Starting) -
         out.actions.append(RemoveContainer(last.id))
         last = None
     delay = restarts.delay_after(last) if last else 0.0
+    # Of ended attempts only the last one is kept: its end and its log can still be asked for.
+    out.actions += [RemoveContainer(each.id) for each in view.attempts(name)[1:]]
     out.actions += [CreateContainer(name, attempt, delay), StartContainer(name, attempt)]
     if hook(container, "postStart"):
         out.actions.append(RunHook("postStart", name))
