@@ -64,8 +64,10 @@ def make(hierarchies: Hierarchies, group: str) -> None:
             if hierarchies.version == 2:
                 _enable_controllers(folder)
             folder = folder / part
-            folder.mkdir(exist_ok=True)
-            _inherit_cpuset(folder)  # also of a group that another thread has just made and not yet filled
+            if not folder.is_dir():
+                folder.mkdir(exist_ok=True)
+            if hierarchies.version == 1 and root == hierarchies.roots.get("cpuset"):
+                _inherit_cpuset(folder)  # also of a group that another thread has just made and not yet filled
 
 
 def write(path: Path, value: str) -> None:
