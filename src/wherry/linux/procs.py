@@ -131,6 +131,20 @@ def reap(pidfd: int) -> int | None:
     return result.si_status if result.si_code == os.CLD_EXITED else 128 + result.si_status
 
 
+def descendants(pid: int) -> list[int]:
+    """Children and their children, those nearest to `pid` first."""
+    found: list[int] = []
+    level = [pid]
+    while level:
+        level = [child for parent in level for child in _children(parent)]
+        found += level
+    return found
+
+
+def _children(pid: int | str) -> list[int]:
+    return [int(child) for task in Path(f"/proc/{pid}/task").glob("*/children") for child in _text(task).split()]
+
+
 def reap_strays() -> int:
     """Bury ended children that live in PID namespaces below ours; how many there were.
 
@@ -138,13 +152,12 @@ def reap_strays() -> int:
     zombie is buried the namespace's own first process cannot end. Other children are their makers' to wait for.
     """
     buried = 0
-    for listing in Path("/proc/self/task").glob("*/children"):
-        for pid in map(int, _text(listing).split()):
-            if state(pid) == "Z" and _depth(pid) > 1:
-                try:
-                    buried += os.waitpid(pid, os.WNOHANG)[0] == pid
-                except ChildProcessError:  # another thread was faster
-                    pass
+    for pid in _children("self"):
+        if state(pid) == "Z" and _depth(pid) > 1:
+            try:
+                buried += os.waitpid(pid, os.WNOHANG)[0] == pid
+            except ChildProcessError:  # another thread was faster
+                pass
     return buried
 
 

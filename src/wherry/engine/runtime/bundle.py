@@ -7,6 +7,7 @@ container has its copy by then.
 import os
 import shutil
 import subprocess
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -45,8 +46,9 @@ class Job:
     program: bytes | None
 
 
-def launch(job: Job, machine: Machine, tools: Tools, runtime_root: Path) -> int:
-    """The pid of the running container's first process. Blocks. Raises StartFailed."""
+def launch(job: Job, machine: Machine, tools: Tools, runtime_root: Path) -> tuple[int, float]:
+    """The pid of the running container's first process and when it was started (seconds since the epoch). Blocks.
+    Raises StartFailed."""
     with ExitStack() as cleanup:
         try:
             cleanup.enter_context(_root(job))
@@ -58,8 +60,9 @@ def launch(job: Job, machine: Machine, tools: Tools, runtime_root: Path) -> int:
             raise StartFailed(str(error)) from error
         job.paths.config.write_bytes(orjson.dumps(document))
         pid = conmon.create(conmon.command(tools, job.spec, job.paths, runtime_root))
+    started_at = time.time()  # before the fact: a short process may have ended by the time that `start` returns
     _start(tools, runtime_root, job.spec.id)
-    return pid
+    return pid, started_at
 
 
 def _start(tools: Tools, runtime_root: Path, container_id: str) -> None:

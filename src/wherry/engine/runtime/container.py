@@ -7,6 +7,7 @@ import shutil
 import signal
 import time
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import replace
 
 from wherry.engine.cgroups.plan import container_group
@@ -33,7 +34,7 @@ log = logging.getLogger(__name__)
 
 _KILLED = 128 + signal.SIGKILL
 _LOST = 255
-_KILL_PATIENCE = 10.0  # seconds for a killed process to end
+_KILL_PAUSES = (0.1, 0.4, 1.5, 8.0)  # seconds for a killed process to end
 
 
 class LiveContainer:
@@ -85,7 +86,7 @@ class LiveContainer:
                 raise StartFailed(f"container {self.spec.id} is {self.record.state}")
             self._save(replace(self.record, launching=True))
             try:
-                pid = await self._launch(sandbox)
+                pid, started_at = await self._launch(sandbox)
             except (StartFailed, EngineError, OSError) as error:
                 failure = error if isinstance(error, StartFailed) else StartFailed(str(error))
                 await asyncio.to_thread(self.wipe)
@@ -93,40 +94,45 @@ class LiveContainer:
                 self._save(replace(ended, reason=failure.reason))
                 self.ended.set()
                 raise failure from error
-            self._runs(pid)
+            self._runs(pid, started_at)
 
-    async def _launch(self, sandbox: LiveSandbox) -> int:
-        holder = await sandbox.hold()
+    async def _launch(self, sandbox: LiveSandbox) -> tuple[int, float]:
         seccomp, program = self.host.seccomp(self.spec.security)
         layers = self.host.images.layers(self.record.image.id)
-        trees = await asyncio.to_thread(_open_sources, self.spec.mounts)
-        netns = os.open(self.sandbox.netns, os.O_RDONLY | os.O_CLOEXEC) if self.sandbox.netns else None
-        job = Job(
-            spec=self.spec,
-            image=self.record.image,
-            sandbox=self.sandbox,
-            paths=self.paths,
-            shm=sandbox.paths.shm,
-            holder=sandbox.record.holder,
-            netns=f"/proc/{os.getpid()}/fd/{netns}" if netns is not None else "",
-            layer_folder=self.host.images.layer_folder,
-            layers=layers,
-            trees=trees,
-            seccomp=seccomp,
-            program=program,
-        )
-        try:
+        with ExitStack() as descriptors:
+            trees = await asyncio.to_thread(_open_sources, self.spec.mounts, descriptors)
+            holder = await sandbox.hold()
+            descriptors.callback(os.close, holder)
+            job = Job(
+                spec=self.spec,
+                image=self.record.image,
+                sandbox=self.sandbox,
+                paths=self.paths,
+                shm=sandbox.paths.shm,
+                holder=sandbox.record.holder,
+                netns=self._open_netns(descriptors),
+                layer_folder=self.host.images.layer_folder,
+                layers=layers,
+                trees=trees,
+                seccomp=seccomp,
+                program=program,
+            )
             return await self.host.launcher.run(self._launch_inside, holder, job)
-        finally:
-            for fd in [*trees, netns]:
-                if fd is not None:
-                    os.close(fd)
 
-    def _launch_inside(self, holder: int, job: Job) -> int:
+    def _open_netns(self, descriptors: ExitStack) -> str:
+        """A path that leads to the sandbox's network namespace from every mount namespace, "" if it has none. Raises
+        OSError."""
+        if not self.sandbox.netns:
+            return ""
+        fd = os.open(self.sandbox.netns, os.O_RDONLY | os.O_CLOEXEC)
+        descriptors.callback(os.close, fd)
+        return f"/proc/{os.getpid()}/fd/{fd}"
+
+    def _launch_inside(self, holder: int, job: Job) -> tuple[int, float]:
         with self.host.launcher.inside(holder):
             return launch(job, self.host.machine, self.host.tools, self.host.layout.runtime)
 
-    def _runs(self, pid: int) -> None:
+    def _runs(self, pid: int, started_at: float) -> None:
         monitor = int(self.paths.monitor_pid_file.read_text())
         running = replace(
             self.record,
@@ -136,7 +142,7 @@ class LiveContainer:
             pid_started=procs.start_time(pid),
             monitor=monitor,
             monitor_started=procs.start_time(monitor),
-            started_at=time.time(),
+            started_at=started_at,
         )
         self._save(running)
         self.adopt()
@@ -161,6 +167,8 @@ class LiveContainer:
             code, at, message = *written, ""
         elif self._first is not None:
             code, at, message = _KILLED, time.time(), "the container's monitor was killed"
+            Watch(self._first, lambda _: None)  # its child is ours to bury now
+            self._first = None
         else:
             code, at, message = _LOST, time.time(), "the container ended without a trace of its exit code"
         oom_killed = self.host.groups.oom_kills(self.group) > 0 or self.paths.oom_file.exists()
@@ -192,8 +200,11 @@ class LiveContainer:
             if await self._ends_within(grace):
                 return
         self.signal(signal.SIGKILL)
-        if not await self._ends_within(_KILL_PATIENCE):
-            raise EngineError(f"container {self.spec.id} does not end after SIGKILL")
+        for pause in _KILL_PAUSES:
+            if await self._ends_within(pause):
+                return
+            procs.reap_strays()  # a PID namespace cannot end before these are buried
+        raise EngineError(f"container {self.spec.id} does not end after SIGKILL")
 
     async def _ends_within(self, seconds: float) -> bool:
         try:
@@ -242,15 +253,18 @@ class LiveContainer:
         self.record = record
 
 
-def _open_sources(specified: Sequence[Mount]) -> list[int | None]:
-    """Detached mounts of the sources as the host sees them. Raises StartFailed: there is no such path."""
+def _open_sources(specified: Sequence[Mount], descriptors: ExitStack) -> list[int | None]:
+    """Detached mounts of the sources as the host sees them; `descriptors` closes them. Raises StartFailed: there is
+    no such path."""
     trees: list[int | None] = []
-    try:
-        for mount in specified:
-            trees.append(None if mount.source == "tmpfs" else mounts.open_tree(mount.source))
-    except OSError as error:
-        for fd in trees:
-            if fd is not None:
-                os.close(fd)
-        raise StartFailed(f"cannot mount {mount.source} on {mount.target}: {error.strerror}") from error
+    for mount in specified:
+        if mount.source == "tmpfs":
+            trees.append(None)
+            continue
+        try:
+            fd = mounts.open_tree(mount.source)
+        except OSError as error:
+            raise StartFailed(f"cannot mount {mount.source} on {mount.target}: {error.strerror}") from error
+        descriptors.callback(os.close, fd)
+        trees.append(fd)
     return trees

@@ -35,7 +35,7 @@ class LiveSandbox:
         save(sandbox.paths.record, sandbox.record)
         try:
             await asyncio.to_thread(host.groups.make, spec.cgroup_parent, spec.resources)
-            await sandbox.hold()
+            await sandbox._hold()
         except (OSError, EngineError) as error:
             await sandbox.remove()
             raise EngineError(f"cannot make the sandbox: {error}") from error
@@ -46,13 +46,13 @@ class LiveSandbox:
         return Sandbox(self.record.spec.id, self.record.spec, self.record.created_at)
 
     async def hold(self) -> int:
-        """Pidfd of the process that keeps the namespaces. If it was killed, new namespaces are made: containers
-        started from now on no longer share them with the older ones."""
+        """Pidfd of the process that keeps the namespaces, the caller's to close. If it was killed, new namespaces are
+        made: containers started from now on no longer share them with the older ones."""
         async with self._lock:
-            if self._watch is None:
+            if self._watch is None or self._watch.over:
                 await self._hold()
             assert self._watch is not None
-            return self._watch.pidfd
+            return os.dup(self._watch.pidfd)
 
     async def _hold(self) -> None:
         spec, layout, groups = self.record.spec, self.host.layout, self.host.groups

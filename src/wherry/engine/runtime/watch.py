@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import select
 from collections.abc import Callable
 
 from wherry.linux import procs
@@ -15,6 +16,11 @@ class Watch:
         self._ended = ended
         self._open = True
         asyncio.get_running_loop().add_reader(pidfd, self._ready)
+
+    @property
+    def over(self) -> bool:
+        """The process has ended, even if the event loop has not come to say so."""
+        return not self._open or _readable(self.pidfd)
 
     def _ready(self) -> None:
         code = procs.reap(self.pidfd)
@@ -32,11 +38,7 @@ class Watch:
             os.close(self.pidfd)
 
 
-async def end_of(pidfd: int) -> int | None:
-    """Wait for a process to end; its exit code if it was a child of ours. Closes the descriptor."""
-    done: asyncio.Future[int | None] = asyncio.get_running_loop().create_future()
-    watch = Watch(pidfd, lambda code: None if done.done() else done.set_result(code))
-    try:
-        return await done
-    finally:
-        watch.close()
+def _readable(fd: int) -> bool:
+    poll = select.poll()  # select() itself knows no descriptor above 1023
+    poll.register(fd, select.POLLIN)
+    return bool(poll.poll(0))

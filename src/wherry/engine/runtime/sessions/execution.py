@@ -20,6 +20,7 @@ from wherry.engine.interface import ContainerNotFound, Streams
 from wherry.engine.runtime.container import LiveContainer
 from wherry.engine.runtime.host import Host
 from wherry.engine.runtime.sessions.channels import Channels, Pipes, Terminal
+from wherry.engine.runtime.sessions.pumps import Sink
 from wherry.engine.runtime.watch import Watch
 from wherry.linux import procs
 
@@ -36,9 +37,9 @@ async def execute(host: Host, container: LiveContainer, command: Sequence[str], 
         cleanup.callback(channels.close)
         arguments = [host.tools.runtime, f"--root={host.layout.runtime}", "exec", *channels.arguments()]
         arguments += ["--process", str(folder / "process.json"), "--pid-file", str(folder / "pid"), container.spec.id]
-        pidfd = await asyncio.shield(host.launcher.run(_spawn, arguments, channels.theirs))
+        spawned = await asyncio.shield(host.launcher.run(_spawn, arguments, channels.theirs))
         channels.close_theirs()
-        return await _Exec(channels, pidfd, folder / "pid").run(streams)
+        return await _Exec(channels, spawned, folder / "pid").run(streams)
 
 
 async def output(host: Host, container: LiveContainer, command: Sequence[str], timeout: float) -> tuple[int, bytes]:
@@ -56,24 +57,32 @@ async def output(host: Host, container: LiveContainer, command: Sequence[str], t
 class _Exec:
     """One command while it runs."""
 
-    def __init__(self, channels: Channels, pidfd: int, pid_file: Path) -> None:
+    def __init__(self, channels: Channels, spawned: tuple[int, int], pid_file: Path) -> None:
+        self._runtime, pidfd = spawned
         self._channels = channels
         self._pid_file = pid_file  # the runtime writes it once the command is there
         self._ended: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         self._watch = Watch(pidfd, self._end)
 
     def _end(self, code: int | None) -> None:
-        procs.reap_strays()  # a command that could not be run leaves its half-made process
+        if not self._pid_file.exists():
+            # A command that could not be run leaves its half-made process, which may take a moment longer to end.
+            for delay in (0.0, 0.05, 0.5):
+                asyncio.get_running_loop().call_later(delay, procs.reap_strays)
         self._ended.set_result(255 if code is None else code)
 
     async def run(self, streams: Streams) -> int:
         said = bytearray()
 
-        async def listen(data: bytes) -> None:
-            said.extend(data[: _COMPLAINT - len(said)])
-            await streams.stderr(data)
+        def overhear(sink: Sink) -> Sink:
+            async def listen(data: bytes) -> None:
+                said.extend(data[: _COMPLAINT - len(said)])
+                await sink(data)
 
-        talking = asyncio.ensure_future(self._channels.talk(replace(streams, stderr=listen), self._ended))
+            return listen
+
+        heard = replace(streams, stdout=overhear(streams.stdout), stderr=overhear(streams.stderr))
+        talking = asyncio.ensure_future(self._channels.talk(heard, self._ended))
         try:
             code = await asyncio.shield(self._ended)
             await talking
@@ -85,14 +94,14 @@ class _Exec:
         return code if self._pid_file.exists() else _shell_code(bytes(said))
 
     def _kill(self) -> None:
-        """The command and what it started in its own session; its parent, the runtime, ends with it."""
-        try:
-            pid = int(self._pid_file.read_text())
-            if os.getpgid(pid) == pid:
-                os.killpg(pid, signal.SIGKILL)
-            else:
+        """The command and what it started; its parent, the runtime, buries it and ends by itself."""
+        family = procs.descendants(self._runtime)
+        for pid in family:
+            try:
                 os.kill(pid, signal.SIGKILL)
-        except (OSError, ValueError):  # not yet there, or gone
+            except ProcessLookupError:
+                pass
+        if not family:
             self._watch.signal(signal.SIGKILL)
 
 
@@ -114,10 +123,10 @@ def _process(container: LiveContainer, command: Sequence[str], tty: bool) -> dic
     return document | {"args": list(command), "terminal": tty, "env": environment}
 
 
-def _spawn(arguments: Sequence[str], descriptors: tuple[int, int, int]) -> int:
-    """On a launcher's thread: a pidfd of the runtime's process."""
+def _spawn(arguments: Sequence[str], descriptors: tuple[int, int, int]) -> tuple[int, int]:
+    """On a launcher's thread: pid and pidfd of the runtime's process."""
     stdin, stdout, stderr = descriptors
     process = subprocess.Popen(arguments, stdin=stdin, stdout=stdout, stderr=stderr, cwd="/", start_new_session=True)
     pidfd = os.pidfd_open(process.pid)
     process.returncode = 0  # it is awaited by its pidfd; keep Popen from waiting or warning
-    return pidfd
+    return process.pid, pidfd
