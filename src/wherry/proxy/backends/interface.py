@@ -36,7 +36,7 @@ class Backend(Protocol):
         """Change some frontends; None takes one away. After a successful `load`."""
 
     def intact(self) -> bool:
-        """Whether the rules are still there, by a cheap look: somebody may have flushed everything. After a `load`."""
+        """Whether the rules are still there, by a cheap look: somebody may have flushed everything."""
 
     def close(self) -> None:
         """Let go of handles; the rules stay."""
