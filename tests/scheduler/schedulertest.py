@@ -66,7 +66,7 @@ class Cluster:
     def run(self, pod: Obj, node: str) -> None:
         """A pod that is there already."""
         facts = self.facts(pod)
-        self.snapshot.add_pod(facts.uid, node, facts.demand, facts.priority)
+        self.snapshot.add_pod(facts, node)
 
     def place(self, *pods: Obj) -> list[str]:
         """The node of each, or the message."""

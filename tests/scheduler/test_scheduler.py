@@ -219,6 +219,26 @@ async def test_a_pod_that_is_deleted_while_it_waits_is_forgotten(cluster: Cluste
         await cluster.client.get(kinds.POD, "p", "default")
 
 
+async def test_a_pod_of_higher_priority_makes_room_for_itself(cluster: Cluster) -> None:
+    for name, value in (("low", 1), ("high", 1000)):
+        await cluster.client.create(kinds.PRIORITY_CLASS, {"metadata": {"name": name}, "value": value})
+    await cluster.add_node(node("n", cpu="2"))
+    await cluster.create(pod("victim", priorityClassName="low", containers=[container(cpu="2")]))
+    await cluster.bound("victim")
+    await cluster.create(pod("vip", priorityClassName="high", containers=[container(cpu="1500m")]))
+    waiting = await cluster.until("vip", lambda pod: bool(pod["status"].get("nominatedNodeName")))
+    assert waiting["status"]["nominatedNodeName"] == "n"
+    victim = await cluster.until("victim", meta.deleting)
+    condition = meta.condition(victim, "DisruptionTarget")
+    assert condition is not None and condition["reason"] == "PreemptionByScheduler"
+    [event] = await cluster.events("victim", "Preempted")
+    assert event["message"] == f"Preempted by pod {meta.uid(waiting)} on node n"
+    await cluster.create(pod("late", containers=[container(cpu="1")]))  # the room is not for this one
+    assert "Insufficient cpu" in await cluster.refused("late")
+    await cluster.client.delete(kinds.POD, "victim", "default", grace_period=0)  # its node's agent would
+    assert await cluster.bound("vip") == "n"
+
+
 async def test_hundreds_of_pods_are_bound_and_no_node_is_overcommitted(cluster: Cluster) -> None:
     for number in range(10):
         await cluster.add_node(node(f"n{number}", cpu="2"))

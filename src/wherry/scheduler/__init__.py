@@ -7,6 +7,7 @@ plugins/   a file a plug-in, with Kubernetes' names: filter masks and scores, pu
 profile    the ordered list of plug-ins and their weights
 views      what is kept for each equivalence class of pods: where they may go, how good each node is
 plan       a snapshot and pending pods -> placements, and reasons for those without (pure)
+preemption which pods of lower priority would have to go (pure)
 queue      active, back-off and parked pods
 scheduler  the shell: watch, plan, bind, record events
 """

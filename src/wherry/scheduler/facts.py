@@ -28,8 +28,8 @@ class NodeFacts:
 
 @dataclass(frozen=True, slots=True)
 class PodFacts:
-    """`node` is where it is bound. `told` is the PodScheduled condition as the API server has it: status, reason,
-    message."""
+    """`node` is where it is bound, `nominated` where room is being made for it. `started`: RFC 3339, "" for a pod
+    that has not. `told` is the PodScheduled condition as the API server has it: status, reason, message."""
 
     key: str
     uid: str
@@ -41,6 +41,8 @@ class PodFacts:
     deleting: bool = False
     finished: bool = False
     never_preempts: bool = False
+    nominated: str = ""
+    started: str = ""
     generation: int = 0
     told: tuple[str, str, str] = ("", "", "")
 
@@ -81,6 +83,8 @@ def pod_facts(pod: Obj, demands: Demands) -> PodFacts:
         deleting=meta.deleting(pod),
         finished=status.get("phase") in ("Succeeded", "Failed"),
         never_preempts=spec.get("preemptionPolicy") == "Never",
+        nominated=status.get("nominatedNodeName") or "",
+        started=status.get("startTime") or "",
         generation=pod["metadata"].get("generation") or 0,
         told=(told.get("status") or "", told.get("reason") or "", told.get("message") or ""),
     )

@@ -1,21 +1,26 @@
 """A snapshot and pending pods -> where each goes, or why it goes nowhere.
 
-Pods are placed one after the other, each counted at once, so that the next one sees it.
+Pods are placed one after the other, each counted at once, so that the next one sees it. A pod that fits nowhere may
+be given a node where pods of lower priority have to end first (`preemption`).
 """
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
+from wherry.scheduler import preemption
+from wherry.scheduler.demand import Demand
 from wherry.scheduler.facts import PodFacts
-from wherry.scheduler.plugins import Failure
+from wherry.scheduler.plugins import Failure, refused
+from wherry.scheduler.preemption import Preemption, reservation
 from wherry.scheduler.views import Views
 
 NO_NODES = "no nodes available to schedule pods"
 NEVER = "not eligible due to preemptionPolicy=Never."
-NO_VICTIMS = "No preemption victims found for incoming pod"
+STILL_ENDING = "not eligible due to a terminating pod on the nominated node."
 NOT_HELPFUL = "Preemption is not helpful for scheduling"
 
 Choose = Callable[[int], int]  # a number below the argument: which of equally good nodes
@@ -31,10 +36,13 @@ class Placement:
 
 @dataclass(frozen=True, slots=True)
 class Unschedulable:
-    """No node will do. `message` as upstream words it."""
+    """No node will do. `message` as upstream words it. `preemption`: what would make room, which the snapshot
+    reserves already. `keeps_waiting`: the room that was being made for it before is still reserved."""
 
     pod: PodFacts
     message: str
+    preemption: Preemption | None = None
+    keeps_waiting: bool = False
 
 
 Decision = Placement | Unschedulable
@@ -47,14 +55,37 @@ def schedule(views: Views, pods: Sequence[PodFacts], choose: Choose) -> list[Dec
 
 def _decide(views: Views, pod: PodFacts, choose: Choose) -> Decision:
     nodes = views.nodes
+    reserved = nodes.remove_pod(reservation(pod).uid)
     if not nodes.node_count:
         return Unschedulable(pod, NO_NODES)
     best = views.of(pod.demand).best()
     if not len(best):
-        return Unschedulable(pod, explain(views, pod))
+        return _refuse(views, pod, reserved)
     node = nodes.name(int(best[choose(len(best)) if len(best) > 1 else 0]))
-    nodes.add_pod(pod.uid, node, pod.demand, pod.priority)
+    nodes.add_pod(pod, node)
     return Placement(pod, node)
+
+
+def _refuse(views: Views, pod: PodFacts, reserved: str | None) -> Unschedulable:
+    """Source: framework/types.go (FitError), preemption.go."""
+    nodes, count = views.nodes, views.nodes.node_count
+    diagnosis = _diagnose(views, pod.demand)
+    if diagnosis.conflict:
+        text = f"0/{count} nodes are available: {diagnosis.conflict}."
+    else:
+        text = _histogram(count, diagnosis.reasons())
+    if pod.never_preempts:
+        return Unschedulable(pod, f"{text} preemption: {NEVER}")
+    candidates = diagnosis.resolvable(nodes.size)
+    if reserved and preemption.waits_for_victims(views, pod) and nodes.row(reserved) in candidates:
+        nodes.add_pod(reservation(pod), reserved)
+        return Unschedulable(pod, f"{text} preemption: {STILL_ENDING}", keeps_waiting=True)
+    found, reasons = preemption.find(views, pod, candidates)
+    if found is not None:
+        nodes.add_pod(reservation(pod), found.node)
+        return Unschedulable(pod, text, found)
+    reasons[NOT_HELPFUL] += count - len(candidates)
+    return Unschedulable(pod, f"{text} preemption: {_histogram(count, reasons)}")
 
 
 @dataclass(slots=True)
@@ -64,30 +95,32 @@ class _Diagnosis:
     failures: list[Failure] = field(default_factory=list)
     conflict: str = ""
 
-    def resolvable(self) -> NDArray[np.intp]:
-        """Rows where the removal of pods might help: no reason says that it cannot."""
-        found: set[int] = set()
-        hopeless: set[int] = set()
+    def reasons(self) -> Counter[str]:
+        """On how many nodes each was given."""
+        found: Counter[str] = Counter()
         for failure in self.failures:
-            found.update(failure.rows[failure.resolvable].tolist())
-            hopeless.update(failure.rows[~failure.resolvable].tolist())
-        return np.array(sorted(found - hopeless), np.intp)
+            found[failure.reason] += len(failure.rows)
+        return found
+
+    def resolvable(self, size: int) -> NDArray[np.intp]:
+        """Rows where the removal of pods might help: no reason says that it cannot."""
+        hopeful, hopeless = np.zeros(size, np.bool_), np.zeros(size, np.bool_)
+        for failure in self.failures:
+            hopeful[failure.rows[failure.resolvable]] = True
+            hopeless[failure.rows[~failure.resolvable]] = True
+        return np.flatnonzero(hopeful & ~hopeless)
 
 
-def explain(views: Views, pod: PodFacts) -> str:
-    """The message for a pod that fits on no node. Source: framework/types.go (FitError), preemption.go."""
-    diagnosis = _diagnose(views, pod)
-    count = views.nodes.node_count
-    if diagnosis.conflict:
-        text = f"0/{count} nodes are available: {diagnosis.conflict}."
-    else:
-        text = _histogram(count, [(failure.reason, len(failure.rows)) for failure in diagnosis.failures])
-    return f"{text} preemption: {_without_preemption(count, pod, len(diagnosis.resolvable()))}"
+def _diagnose(views: Views, demand: Demand) -> _Diagnosis:
+    """Kept with the view: it is the same for all pods of the class until something changes."""
+    view = views.of(demand)
+    if not isinstance(view.diagnosis, _Diagnosis):
+        view.diagnosis = _examine(views, demand)
+    return view.diagnosis
 
 
-def _diagnose(views: Views, pod: PodFacts) -> _Diagnosis:
-    nodes, demand = views.nodes, pod.demand
-    diagnosis = _Diagnosis()
+def _examine(views: Views, demand: Demand) -> _Diagnosis:
+    nodes, diagnosis = views.nodes, _Diagnosis()
     rows = np.flatnonzero(nodes.alive[: nodes.size])
     for narrower in views.profile.narrowers:
         names = narrower.names(demand)
@@ -99,8 +132,7 @@ def _diagnose(views: Views, pod: PodFacts) -> _Diagnosis:
         kept = {row for name in names if (row := nodes.row(name)) is not None}
         inside = np.isin(rows, list(kept))
         others, rows = rows[~inside], rows[inside]
-        reason = f"node(s) didn't satisfy plugin(s) [{narrower.name}]"
-        diagnosis.failures.append(Failure(reason, others, np.zeros(len(others), np.bool_)))
+        diagnosis.failures += refused(f"node(s) didn't satisfy plugin(s) [{narrower.name}]", others, resolvable=False)
     for plugin in views.profile.filters:
         mask = plugin.mask(demand, nodes, rows)
         if mask is not None and not mask.all():
@@ -109,17 +141,7 @@ def _diagnose(views: Views, pod: PodFacts) -> _Diagnosis:
     return diagnosis
 
 
-def _without_preemption(count: int, pod: PodFacts, candidates: int) -> str:
-    """What the message says of preemption when it changed nothing."""
-    if pod.never_preempts:
-        return NEVER
-    return _histogram(count, [(NO_VICTIMS, candidates), (NOT_HELPFUL, count - candidates)])
-
-
-def _histogram(count: int, reasons: Sequence[tuple[str, int]]) -> str:
+def _histogram(count: int, reasons: Counter[str]) -> str:
     """Sorted as text, like upstream: 10 comes before 9."""
-    totals: dict[str, int] = {}
-    for reason, number in reasons:
-        totals[reason] = totals.get(reason, 0) + number
-    parts = sorted(f"{number} {reason}" for reason, number in totals.items() if number)
+    parts = sorted(f"{number} {reason}" for reason, number in reasons.items() if number)
     return f"0/{count} nodes are available: {', '.join(parts)}."

@@ -133,6 +133,13 @@ class Queue:
             for waiting in self._parked.pop(demand).values():
                 self._requeue(waiting, now)
 
+    def wake_pod(self, key: str, now: float) -> None:
+        """Try one pod again if it is parked."""
+        waiting = self._all.get(key)
+        if waiting is not None and waiting.place is Place.PARKED:
+            self._unpark(waiting)
+            self._requeue(waiting, now)
+
     def wake_leftovers(self, now: float) -> None:
         """Try those again that have been parked for long."""
         old = [w for pods in self._parked.values() for w in pods.values() if now - w.failed >= LEFTOVER]

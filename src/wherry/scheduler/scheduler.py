@@ -18,8 +18,9 @@ from wherry.client.informer import Informer
 from wherry.client.interface import ApiError, Client, NotFound, Unreachable
 from wherry.lib.timestamps import rfc3339
 from wherry.scheduler import plan
-from wherry.scheduler.demand import Demand, Demands
+from wherry.scheduler.demand import Demands
 from wherry.scheduler.facts import NodeFacts, PodFacts, node_facts, pod_facts
+from wherry.scheduler.preemption import Preemption, is_reservation, reservation, reserved_for
 from wherry.scheduler.profile import Profile
 from wherry.scheduler.queue import LEFTOVER, Queue
 from wherry.scheduler.snapshot import Snapshot
@@ -95,12 +96,14 @@ class Scheduler:
             if gone is not None:
                 self._queue.remove(gone.key)
                 self._uncount(gone.uid)
+                self._uncount(reservation(gone).uid)
             return
         if now.node:
             self._queue.remove(now.key)
+            self._uncount(reservation(now).uid)
             if was is not None and was.demand is not now.demand:
                 self._free(now.node)  # it was resized
-            self._snapshot.add_pod(now.uid, now.node, now.demand, now.priority)
+            self._snapshot.add_pod(now, now.node)
         elif now.pending and now.scheduler == self._name:
             self._queue.add(now, self._clock.monotonic())
             self._work.set()
@@ -108,9 +111,8 @@ class Scheduler:
             self._queue.remove(now.key)
 
     def _uncount(self, uid: str) -> None:
-        node = self._snapshot.node_of(uid)
+        node = self._snapshot.remove_pod(uid)
         if node is not None:
-            self._snapshot.remove_pod(uid)
             self._free(node)
 
     def _free(self, node: str) -> None:
@@ -136,14 +138,15 @@ class Scheduler:
     def _wake(self, now: float) -> None:
         """Parked pods that a node would take which has changed; at times all of them."""
         self._queue.wake_leftovers(now)
-        rows = [row for name in self._freed if (row := self._snapshot.row(name)) is not None]
-        self._freed.clear()
-        if rows and self._queue.parked:
-
-            def fits_now(demand: Demand) -> bool:
-                return bool(self._views.of(demand).fits[rows].any())
-
-            self._queue.wake(fits_now, now)
+        freed, self._freed = self._freed, set()
+        if not self._queue.parked:
+            return
+        for name in freed:
+            for key in reserved_for(self._snapshot, name):
+                self._queue.wake_pod(key, now)
+        rows = [row for name in freed if (row := self._snapshot.row(name)) is not None]
+        if rows:
+            self._queue.wake(lambda demand: bool(self._views.of(demand).fits[rows].any()), now)
 
     async def _wait(self, now: float) -> None:
         """For something to change, or for the end of a back-off."""
@@ -162,9 +165,13 @@ class Scheduler:
     def _act(self, decision: plan.Decision) -> None:
         if isinstance(decision, plan.Placement):
             self._writes.put_nowait(lambda: self._bind(decision.pod, decision.node))
-        else:
-            self._queue.park(decision.pod, self._clock.monotonic())
-            self._tell(decision.pod, UNSCHEDULABLE, decision.message)
+            return
+        self._queue.park(decision.pod, self._clock.monotonic())
+        found = decision.preemption
+        node = decision.pod.nominated if decision.keeps_waiting else found.node if found else ""
+        self._tell(decision.pod, UNSCHEDULABLE, decision.message, node)
+        if found is not None:
+            self._writes.put_nowait(lambda: self._make_room(decision.pod, found))
 
     # writing
 
@@ -202,27 +209,59 @@ class Scheduler:
             log.debug("binding %s to %s: %s", pod.key, node, error)
             return
         log.warning("binding %s to %s: %s", pod.key, node, error)
-        self._tell(pod, FAILED, f'running Bind plugin "DefaultBinder": {error}')
+        self._tell(pod, FAILED, f'running Bind plugin "DefaultBinder": {error}', "")
 
-    def _tell(self, pod: PodFacts, reason: str, message: str) -> None:
-        """An event and the PodScheduled condition."""
+    async def _make_room(self, pod: PodFacts, found: Preemption) -> None:
+        log.info("%s preempts %d pods on %s", pod.key, len(found.victims), found.node)
+        for victim in found.victims:
+            if is_reservation(victim):
+                self._uncount(victim.uid)
+            elif not victim.deleting:
+                await self._preempt(victim, pod, found.node)
+
+    async def _preempt(self, victim: PodFacts, pod: PodFacts, node: str) -> None:
+        condition = {
+            "type": "DisruptionTarget",
+            "status": "True",
+            "reason": "PreemptionByScheduler",
+            "message": f"{self._name}: preempting to accommodate a higher priority pod",
+            "lastTransitionTime": rfc3339(self._clock.now()),
+        }
+        space, _, name = victim.key.partition("/")
+        try:
+            await self._patch_status(victim, {"conditions": [condition]})
+            await self._client.delete(POD, name, space, uid=victim.uid)
+        except ApiError as error:
+            if not isinstance(error, NotFound):
+                log.warning("preempting %s: %s", victim.key, error)
+            return
+        self._record(victim, "Normal", "Preempted", f"Preempted by pod {pod.uid} on node {node}")
+
+    def _tell(self, pod: PodFacts, reason: str, message: str, nominated: str) -> None:
+        """An event, the PodScheduled condition, and the node where room is being made for it."""
         self._record(pod, "Warning", "FailedScheduling", message)
-        if pod.told != ("False", reason, message):
-            self._writes.put_nowait(lambda: self._set_condition(pod, reason, message))
+        if pod.told != ("False", reason, message) or pod.nominated != nominated:
+            self._writes.put_nowait(lambda: self._set_condition(pod, reason, message, nominated))
 
-    async def _set_condition(self, pod: PodFacts, reason: str, message: str) -> None:
+    async def _set_condition(self, pod: PodFacts, reason: str, message: str, nominated: str) -> None:
         condition: Obj = {"type": "PodScheduled", "status": "False", "reason": reason, "message": message}
         condition["lastProbeTime"] = None
         if pod.generation:
             condition["observedGeneration"] = pod.generation
         if pod.told[0] != "False":
             condition["lastTransitionTime"] = rfc3339(self._clock.now())
-        space, _, name = pod.key.partition("/")
-        patch = {"metadata": {"uid": pod.uid}, "status": {"conditions": [condition]}}
+        status: Obj = {"conditions": [condition]}
+        if pod.nominated != nominated:
+            status["nominatedNodeName"] = nominated or None
         try:
-            await self._client.patch(POD, name, space, patch, type="strategic", subresource="status")
+            await self._patch_status(pod, status)
         except ApiError as error:
             log.debug("telling %s why it waits: %s", pod.key, error)
+
+    async def _patch_status(self, pod: PodFacts, status: Obj) -> None:
+        space, _, name = pod.key.partition("/")
+        patch = {"metadata": {"uid": pod.uid}, "status": status}
+        await self._client.patch(POD, name, space, patch, type="strategic", subresource="status")
 
     def _record(self, pod: PodFacts, type: str, reason: str, message: str) -> None:
         known = self._pods.get(pod.key)

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from wherry.scheduler.columns import Column, Mask, Numbers, Rows, grown
 from wherry.scheduler.demand import CPU, MEMORY, PODS, STORAGE, Demand, HostPort
-from wherry.scheduler.facts import NodeFacts, Taint
+from wherry.scheduler.facts import NodeFacts, PodFacts, Taint
 
 V = TypeVar("V")
 
@@ -32,13 +32,6 @@ class Changes:
     rows: NDArray[np.intp]
     facts: NDArray[np.intp]
     everything: bool = False
-
-
-@dataclass(slots=True)
-class _Pod:
-    node: str
-    demand: Demand
-    priority: int
 
 
 @dataclass(slots=True)
@@ -80,8 +73,9 @@ class Snapshot:
         self._labels: dict[str, Column[str | None]] = {}
         self._rows: dict[str, int] = {}
         self._free: list[int] = []
-        self._pods: dict[str, _Pod] = {}  # by uid
-        self._on_node: dict[str, dict[str, _Pod]] = {}  # also for nodes that are not (yet) there
+        self._pods: dict[str, tuple[str, PodFacts]] = {}  # uid -> node and pod
+        self._on_node: dict[str, dict[str, PodFacts]] = {}  # also for nodes that are not (yet) there
+        self._priorities: Counter[int] = Counter()
         self._ports: dict[tuple[str, int], dict[int, Counter[str]]] = {}  # protocol and port -> row -> addresses
         self._images: dict[str, dict[int, int]] = {}  # image -> row -> bytes
         self._all, self._facts = _Log(), _Log()
@@ -141,14 +135,17 @@ class Snapshot:
         """Row -> bytes, for the nodes that have an image."""
         return self._images.get(image, {})
 
-    def pods_on(self, node: str) -> list[tuple[str, Demand, int]]:
-        """uid, demand and priority of each pod on a node."""
-        return [(uid, pod.demand, pod.priority) for uid, pod in self._on_node.get(node, {}).items()]
+    def pods_on(self, node: str) -> list[PodFacts]:
+        return list(self._on_node.get(node, {}).values())
+
+    def has_lower(self, priority: int) -> bool:
+        """Whether any pod anywhere has a lower priority."""
+        return min(self._priorities, default=priority) < priority
 
     def node_of(self, uid: str) -> str | None:
-        """Where a pod is, None for one that is not counted."""
-        pod = self._pods.get(uid)
-        return pod.node if pod else None
+        """Where a pod is counted, None for one that is not."""
+        known = self._pods.get(uid)
+        return known[0] if known else None
 
     def mark(self) -> tuple[int, int]:
         """For `changes`."""
@@ -229,29 +226,38 @@ class Snapshot:
 
     # pods
 
-    def add_pod(self, uid: str, node: str, demand: Demand, priority: int = 0) -> None:
+    def add_pod(self, pod: PodFacts, node: str) -> None:
         """Count a pod on a node, whether the node is known or not. Again with another node: it is there now."""
-        known = self._pods.get(uid)
+        known = self._pods.get(pod.uid)
         if known is not None:
-            if known.node == node and known.demand is demand:
+            if known[0] == node and known[1].demand is pod.demand:
+                self._pods[pod.uid] = (node, pod)
+                self._on_node[node][pod.uid] = pod
                 return
-            self.remove_pod(uid)
-        self._pods[uid] = pod = _Pod(node, demand, priority)
-        self._on_node.setdefault(node, {})[uid] = pod
+            self.remove_pod(pod.uid)
+        self._pods[pod.uid] = (node, pod)
+        self._on_node.setdefault(node, {})[pod.uid] = pod
+        self._priorities[pod.priority] += 1
         row = self._rows.get(node)
         if row is not None:
-            self._count(row, demand, 1)
+            self._count(row, pod.demand, 1)
             self._changed(row)
 
-    def remove_pod(self, uid: str) -> None:
-        pod = self._pods.pop(uid, None)
-        if pod is None:
-            return
-        _drop(self._on_node, pod.node, uid)
-        row = self._rows.get(pod.node)
+    def remove_pod(self, uid: str) -> str | None:
+        """The node where it was counted."""
+        known = self._pods.pop(uid, None)
+        if known is None:
+            return None
+        node, pod = known
+        _drop(self._on_node, node, uid)
+        self._priorities[pod.priority] -= 1
+        if not self._priorities[pod.priority]:
+            del self._priorities[pod.priority]
+        row = self._rows.get(node)
         if row is not None:
             self._count(row, pod.demand, -1)
             self._changed(row)
+        return node
 
     def _count(self, row: int, demand: Demand, sign: int) -> None:
         self.requested[self._resources[PODS], row] += sign

@@ -29,10 +29,14 @@ class View:
         self._points: Numbers = np.zeros(0, np.int64)  # of scores that do not compare; -1 where the pod may not go
         self._compared: list[tuple[Scorer, int, Numbers]] = []  # raw scores, where they tell nodes apart
         self.fits: Mask = np.zeros(0, np.bool_)
+        self.diagnosis: object = None  # what `plan` found out about a pod of the class that fits nowhere
 
     def refresh(self, nodes: Snapshot) -> None:
+        mark = nodes.mark()
+        if mark == self._mark:
+            return
         changes = nodes.changes(self._mark)
-        self._mark = nodes.mark()
+        self._mark, self.diagnosis = mark, None
         if changes.everything or len(changes.facts) * 4 > nodes.size or not len(self.fits):
             self._resize(nodes.size)
             self._update(nodes, slice(0, nodes.size), facts=True)
