@@ -132,7 +132,7 @@ def _returning() -> Iterator[None]:
 def _share_directory() -> None:
     DIRECTORY.mkdir(parents=True, exist_ok=True)
     try:
-        mounts.mount("none", DIRECTORY, flags=mounts.MS_SHARED | mounts.MS_REC)
+        mounts.mount("none", DIRECTORY, flags=mounts.MS_SHARED)
     except OSError as error:
         if error.errno != errno.EINVAL:  # EINVAL: not a mount point yet
             raise
