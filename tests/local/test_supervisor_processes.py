@@ -16,6 +16,7 @@ from wherry.local.config import ClusterConfig
 from wherry.local.layout import Layout
 from wherry.local.supervisor import guardian, records
 from wherry.local.supervisor.parts import Part
+from wherry.local.supervisor.spawn import spawn
 from wherry.local.supervisor.supervise import LOG_LIMIT, Supervisor
 
 PROCESSES = multiprocessing.get_context("spawn")
@@ -157,3 +158,20 @@ def test_a_process_that_ended_but_was_not_reaped_is_not_alive(tmp_path):
     records.write(tmp_path, "part", process.pid)
     until(lambda: records.pid_of(tmp_path, "part") is None)
     assert process.wait() == 0
+
+
+def test_what_is_spawned_holds_nothing_of_its_parent_s(tmp_path):
+    """A shell's pipe that stays open would make its reader wait for as long as the cluster runs."""
+    reader, writer = os.pipe()
+    os.set_inheritable(writer, True)
+    pid = spawn(["/bin/sleep", "300"], tmp_path / "log", {})
+    try:
+        os.close(writer)
+        assert os.read(reader, 1) == b""
+        assert os.getsid(pid) == pid
+        assert os.readlink(f"/proc/{pid}/fd/0") == os.devnull
+        assert os.readlink(f"/proc/{pid}/fd/2") == str(tmp_path / "log")
+    finally:
+        os.close(reader)
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
