@@ -5,7 +5,8 @@ from dataclasses import dataclass
 import pytest
 from proxytest import ending, endpoint, port, service, slice_of
 
-from wherry.proxy.plan import Frontend, Rule, Table, Target, ThisNode, rules, service_of, stale_flows
+from wherry.api.slices import service_of
+from wherry.proxy.plan import Frontend, Rule, Table, Target, ThisNode, rules, stale_flows
 
 HERE = ThisNode("here", "z1")
 CLUSTER = Frontend("10.96.0.5", "TCP", 80)

@@ -11,7 +11,6 @@ from typing import Literal
 from wherry.api import Obj, meta
 
 VERSION = "1.1.0"  # of the specification, as the zone itself says
-SERVICE_NAME = "kubernetes.io/service-name"
 _MOST_ALIASES = 8  # followed in one answer, so that a circle ends
 
 Code = Literal["NOERROR", "NXDOMAIN", "SERVFAIL"]
@@ -47,12 +46,6 @@ class Answer:
 
 
 FORWARD = Answer(forward=True)
-
-
-def service_of(slice: Obj) -> str | None:
-    """`namespace/name` of the service that an EndpointSlice belongs to."""
-    name = meta.labels(slice).get(SERVICE_NAME)
-    return f"{meta.namespace(slice)}/{name}" if name else None
 
 
 # Records

@@ -6,6 +6,7 @@ the others. The slice belongs to the Node and goes with it.
 """
 
 from wherry.api import Obj, kinds, meta
+from wherry.api.slices import SERVICE_NAME
 from wherry.client.interface import AlreadyExists, Client, NotFound
 
 NAMESPACE, NAME = "kube-system", "kube-dns"
@@ -43,7 +44,7 @@ def endpoint_slice(node: Obj, address: str, port: int = PORT) -> Obj:
             "name": f"{NAME}-{name}",
             "namespace": NAMESPACE,
             "labels": {
-                "kubernetes.io/service-name": NAME,
+                SERVICE_NAME: NAME,
                 "endpointslice.kubernetes.io/managed-by": _MANAGER,
             },
             "ownerReferences": [meta.owner_reference(kinds.NODE, node, controller=False)],

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from wherry.aio.tasks import Tasks
 from wherry.api import Obj, kinds, meta
+from wherry.api.slices import service_of
 from wherry.client.informer import Informer
 from wherry.client.interface import Client
 from wherry.dns import plan
@@ -57,7 +58,7 @@ class DnsServer:
     async def run(self) -> None:
         """Until cancelled. Until the cluster is known its names are answered with SERVFAIL: ask again. Raises OSError
         if it cannot listen."""
-        self._slices.index("service", lambda slice: filter(None, [plan.service_of(slice)]))
+        self._slices.index("service", lambda slice: filter(None, [service_of(slice)]))
         self._services.on_change(self._service_changed)
         self._slices.on_change(self._slice_changed)
         self._namespaces.on_change(self._namespace_changed)
@@ -86,7 +87,7 @@ class DnsServer:
                 self._update(meta.key(each))
 
     def _slice_changed(self, old: Obj | None, new: Obj | None) -> None:
-        for key in {plan.service_of(each) for each in (old, new) if each} - {None}:
+        for key in {service_of(each) for each in (old, new) if each} - {None}:
             self._update(str(key))
 
     def _update(self, key: str) -> None:

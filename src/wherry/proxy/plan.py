@@ -12,7 +12,6 @@ from typing import Protocol, TypeVar
 
 from wherry.api import Obj, meta
 
-SERVICE_NAME = "kubernetes.io/service-name"
 OTHER_PROXY = "service.kubernetes.io/service-proxy-name"
 ZONE = "topology.kubernetes.io/zone"
 _DEFAULT_AFFINITY_SECONDS = 10800
@@ -74,12 +73,6 @@ class Endpoint:
     terminating: bool
     zones: frozenset[str] = frozenset()
     nodes: frozenset[str] = frozenset()
-
-
-def service_of(slice: Obj) -> str | None:
-    """`namespace/name` of the service that an EndpointSlice belongs to."""
-    name = meta.labels(slice).get(SERVICE_NAME)
-    return f"{meta.namespace(slice)}/{name}" if name else None
 
 
 def is_proxied(service: Obj) -> bool:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from wherry.aio.tasks import Tasks
 from wherry.api import Obj, kinds, meta
+from wherry.api.slices import service_of
 from wherry.client.informer import Informer
 from wherry.client.interface import Client
 from wherry.proxy import plan
@@ -62,7 +63,7 @@ class Proxy:
     async def run(self) -> None:
         """Until cancelled. What the kernel refuses is logged and tried again. Raises NftMissing (and what else a
         backend cannot do without)."""
-        self._slices.index("service", lambda slice: filter(None, [plan.service_of(slice)]))
+        self._slices.index("service", lambda slice: filter(None, [service_of(slice)]))
         self._services.on_change(self._service_changed)
         self._slices.on_change(self._slice_changed)
         self._nodes.on_change(self._node_changed)
@@ -132,7 +133,7 @@ class Proxy:
         self._wake(meta.key(each) for each in (old, new) if each)
 
     def _slice_changed(self, old: Obj | None, new: Obj | None) -> None:
-        self._wake(key for each in (old, new) if each and (key := plan.service_of(each)))
+        self._wake(key for each in (old, new) if each and (key := service_of(each)))
 
     def _node_changed(self, old: Obj | None, new: Obj | None) -> None:
         node = ThisNode(self._config.node_name, meta.labels(new).get(plan.ZONE, "") if new else "")
