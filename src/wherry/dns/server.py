@@ -44,8 +44,8 @@ class DnsServer:
         self._services = services or Informer(client, kinds.SERVICE)
         self._slices = slices or Informer(client, kinds.ENDPOINT_SLICE)
         self._namespaces = Informer(client, kinds.NAMESPACE)
-        self._informers = (self._services, self._slices, self._namespaces)
-        self._own = [each for each in self._informers if each not in (services, slices)]
+        self._informers = (self._services, self._slices)
+        self._own = [self._namespaces, *(each for each in self._informers if each not in (services, slices))]
         self._zone = Zone(config.domain, config.address)
         self._listening = asyncio.Event()
 
@@ -79,6 +79,7 @@ class DnsServer:
                 await responder.close()
 
     def _synced(self) -> bool:
+        """Namespaces are not waited for: they only tell an empty answer from a name that does not exist."""
         return all(informer.has_synced for informer in self._informers)
 
     def _service_changed(self, old: Obj | None, new: Obj | None) -> None:
