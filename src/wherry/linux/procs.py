@@ -7,6 +7,7 @@ import ctypes
 import os
 import resource
 import signal
+from collections.abc import Collection
 from pathlib import Path
 
 CLONE_NEWNS = 0x00020000
@@ -145,15 +146,16 @@ def _children(pid: int | str) -> list[int]:
     return [int(child) for task in Path(f"/proc/{pid}/task").glob("*/children") for child in _text(task).split()]
 
 
-def reap_strays() -> int:
+def reap_strays(spare: Collection[int] = ()) -> int:
     """Bury ended children that live in PID namespaces below ours; how many there were.
 
     A subreaper inherits what enters a container's PID namespace from outside and loses its parent; until such a
-    zombie is buried the namespace's own first process cannot end. Other children are their makers' to wait for.
+    zombie is buried the namespace's own first process cannot end. Other children, and those to `spare`, are their
+    makers' to wait for.
     """
     buried = 0
     for pid in _children("self"):
-        if state(pid) == "Z" and _depth(pid) > 1:
+        if pid not in spare and state(pid) == "Z" and _depth(pid) > 1:
             try:
                 buried += os.waitpid(pid, os.WNOHANG)[0] == pid
             except ChildProcessError:  # another thread was faster

@@ -27,7 +27,7 @@ from wherry.engine.runtime.bundle import Job, launch
 from wherry.engine.runtime.host import Host
 from wherry.engine.runtime.records import ContainerRecord, save
 from wherry.engine.runtime.sandbox import LiveSandbox
-from wherry.engine.runtime.watch import Watch
+from wherry.engine.runtime.watch import Watch, bury_strays
 from wherry.linux import mounts, procs
 
 log = logging.getLogger(__name__)
@@ -203,7 +203,7 @@ class LiveContainer:
         for pause in _KILL_PAUSES:
             if await self._ends_within(pause):
                 return
-            procs.reap_strays()  # a PID namespace cannot end before these are buried
+            bury_strays()  # a PID namespace cannot end before these are buried
         raise EngineError(f"container {self.spec.id} does not end after SIGKILL")
 
     async def _ends_within(self, seconds: float) -> bool:

@@ -8,7 +8,7 @@ from pathlib import Path
 from wherry.engine.logs.rotation import rotate
 from wherry.engine.runtime import conmon
 from wherry.engine.runtime.container import LiveContainer
-from wherry.linux import procs
+from wherry.engine.runtime.watch import bury_strays
 
 log = logging.getLogger(__name__)
 
@@ -21,7 +21,7 @@ async def keep_house(containers: Callable[[], Iterable[LiveContainer]]) -> None:
     """For ever: rotate logs that have grown too large, bury strays."""
     while True:
         await asyncio.sleep(_EVERY)
-        procs.reap_strays()
+        bury_strays()
         for container in list(containers()):
             rotate_log(container)
 

@@ -7,13 +7,23 @@ from collections.abc import Callable
 
 from wherry.linux import procs
 
+_awaited: set[int] = set()  # processes in containers whose exit codes somebody wants
+
+
+def bury_strays() -> None:
+    """See `procs.reap_strays`."""
+    procs.reap_strays(_awaited)
+
 
 class Watch:
-    """One process. `ended` is called once on the event loop, with its exit code if it was a child of ours."""
+    """One process. `ended` is called once on the event loop, with its exit code if it was a child of ours. `pid`: of
+    one in a container, to keep its exit code from being taken for a stray's."""
 
-    def __init__(self, pidfd: int, ended: Callable[[int | None], None]) -> None:
+    def __init__(self, pidfd: int, ended: Callable[[int | None], None], pid: int = 0) -> None:
         self.pidfd = pidfd
         self._ended = ended
+        self._pid = pid
+        _awaited.add(pid)
         self._open = True
         asyncio.get_running_loop().add_reader(pidfd, self._ready)
 
@@ -34,6 +44,7 @@ class Watch:
     def close(self) -> None:
         if self._open:
             self._open = False
+            _awaited.discard(self._pid)
             asyncio.get_running_loop().remove_reader(self.pidfd)
             os.close(self.pidfd)
 

@@ -1,6 +1,6 @@
 """Another process in a running container, by the OCI runtime's `exec`.
 
-The runtime's process stays the parent and passes on the exit code; it runs in the launcher's mount namespace.
+The runtime's process runs in the launcher's mount namespace.
 """
 
 import asyncio
@@ -21,7 +21,7 @@ from wherry.engine.runtime.container import LiveContainer
 from wherry.engine.runtime.host import Host
 from wherry.engine.runtime.sessions.channels import Channels, Pipes, Terminal
 from wherry.engine.runtime.sessions.pumps import Sink
-from wherry.engine.runtime.watch import Watch
+from wherry.engine.runtime.watch import Watch, bury_strays
 from wherry.linux import procs
 
 _OUTPUT_LIMIT = 10 * 1024  # bytes that a probe may say
@@ -35,11 +35,23 @@ async def execute(host: Host, container: LiveContainer, command: Sequence[str], 
         (folder / "process.json").write_bytes(orjson.dumps(_process(container, command, streams.tty)))
         channels: Channels = Terminal(folder) if streams.tty else Pipes(streams.stdin is not None)
         cleanup.callback(channels.close)
+        detached = host.machine.runtime == "runc"
         arguments = [host.tools.runtime, f"--root={host.layout.runtime}", "exec", *channels.arguments()]
-        arguments += ["--process", str(folder / "process.json"), "--pid-file", str(folder / "pid"), container.spec.id]
-        spawned = await asyncio.shield(host.launcher.run(_spawn, arguments, channels.theirs))
+        arguments += ["--process", str(folder / "process.json"), "--pid-file", str(folder / "pid")]
+        arguments += ["--detach", container.spec.id] if detached else [container.spec.id]
+        spawning = asyncio.ensure_future(host.launcher.run(_spawn, arguments, channels.theirs))
+        given_up = False
+        while not spawning.done():  # what is being born can only be killed afterwards
+            try:
+                await asyncio.shield(spawning)
+            except asyncio.CancelledError:
+                given_up = True
+        running = _Exec(channels, spawning.result(), folder / "pid", detached)
         channels.close_theirs()
-        return await _Exec(channels, spawned, folder / "pid").run(streams)
+        if given_up:
+            await running.kill()
+            raise asyncio.CancelledError
+        return await running.run(streams)
 
 
 async def output(host: Host, container: LiveContainer, command: Sequence[str], timeout: float) -> tuple[int, bytes]:
@@ -55,20 +67,36 @@ async def output(host: Host, container: LiveContainer, command: Sequence[str], t
 
 
 class _Exec:
-    """One command while it runs."""
+    """One command while it runs. crun stays its parent and ends with its exit code. runc would copy a command's
+    output itself and wait until the last process lets go of it, and make no terminal; so it is told to detach, and
+    the command becomes a child of ours (of a subreaper)."""
 
-    def __init__(self, channels: Channels, spawned: tuple[int, int], pid_file: Path) -> None:
-        self._runtime, pidfd = spawned
+    def __init__(self, channels: Channels, spawned: tuple[int, int], pid_file: Path, detached: bool) -> None:
+        self._parent, pidfd = spawned
+        self._parent_is_the_command = False
         self._channels = channels
         self._pid_file = pid_file  # the runtime writes it once the command is there
         self._ended: asyncio.Future[int] = asyncio.get_running_loop().create_future()
-        self._watch = Watch(pidfd, self._end)
+        self._watch = Watch(pidfd, self._follow if detached else self._end)
+
+    def _follow(self, code: int | None) -> None:
+        """The runtime has detached; from now on the command itself is watched."""
+        try:
+            pid = int(self._pid_file.read_text())
+        except (OSError, ValueError):
+            return self._end(code)
+        pidfd = procs.open_pidfd(pid)
+        if pidfd is None:
+            return self._end(None)
+        self._parent, self._parent_is_the_command = pid, True
+        self._watch = Watch(pidfd, self._end, pid)
+        return None
 
     def _end(self, code: int | None) -> None:
         if not self._pid_file.exists():
             # A command that could not be run leaves its half-made process, which may take a moment longer to end.
             for delay in (0.0, 0.05, 0.5):
-                asyncio.get_running_loop().call_later(delay, procs.reap_strays)
+                asyncio.get_running_loop().call_later(delay, bury_strays)
         self._ended.set_result(255 if code is None else code)
 
     async def run(self, streams: Streams) -> int:
@@ -87,22 +115,23 @@ class _Exec:
             code = await asyncio.shield(self._ended)
             await talking
         except BaseException:
-            self._kill()
             talking.cancel()
-            await asyncio.gather(talking, self._ended, return_exceptions=True)
+            await self.kill()
+            await asyncio.gather(talking, return_exceptions=True)
             raise
         return code if self._pid_file.exists() else _shell_code(bytes(said))
 
-    def _kill(self) -> None:
-        """The command and what it started; its parent, the runtime, buries it and ends by itself."""
-        family = procs.descendants(self._runtime)
+    async def kill(self) -> None:
+        """The command and what it started. Returns when it has ended."""
+        family = procs.descendants(self._parent)
         for pid in family:
             try:
                 os.kill(pid, signal.SIGKILL)
             except ProcessLookupError:
                 pass
-        if not family:
+        if not family or self._parent_is_the_command:
             self._watch.signal(signal.SIGKILL)
+        await asyncio.gather(self._ended, return_exceptions=True)
 
 
 def _shell_code(complaint: bytes) -> int:
