@@ -33,6 +33,8 @@ FOREIGN: tuple[tuple[str, str, int], ...] = (
     ("wherry.local.network.plan", "NetworkConflict", UNAVAILABLE),
     ("wherry.client.kubeconfig", "KubeconfigError", CONFIG),
     ("wherry.client.interface", "ApiError", FAILED),
+    ("wherry.engine.interface", "ImageInvalid", DATA),
+    ("wherry.engine.interface", "ImageNotFound", NO_INPUT),
     ("wherry.engine.interface", "EngineError", FAILED),
     ("wherry.pki.authority", "PkiError", CONFIG),
 )
