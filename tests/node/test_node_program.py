@@ -123,7 +123,8 @@ class Cluster:
         try:
             return await soon(ready)
         except TimeoutError:
-            raise AssertionError(await self.pod(name)) from None
+            known = (await self.pool().request("GET", "/pods", timeout=5)).body
+            raise AssertionError(f"{await self.pod(name)}\nthe node knows {known!r}") from None
 
     def pool(self) -> Pool:
         """The node's own API, as the administrator."""
