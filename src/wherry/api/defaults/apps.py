@@ -42,7 +42,7 @@ def _stateful_set_strategy(strategy: Obj, now: float) -> None:
         strategy["type"] = "RollingUpdate"
         strategy.setdefault("rollingUpdate", {})
     if strategy.get("rollingUpdate") is not None:
-        _rolling(strategy, {"partition": 0, "maxUnavailable": 1})
+        _rolling(strategy, {"partition": 0})
 
 
 RULES = {

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from wherry.api import Obj
 from wherry.api.errors import FieldError, forbidden_field, invalid_value, required, unsupported
 from wherry.api.patch.values import same
-from wherry.api.validation import claims, fields, metadata, pods, templates
+from wherry.api.validation import claims, fields, internal, metadata, pods, templates
 from wherry.api.validation.fields import Check
 from wherry.api.validation.rules import Rules
 from wherry.lib import selectors
@@ -57,14 +57,8 @@ def _deployment_strategy(strategy: Obj, path: str) -> Check:
             yield invalid_value(f"{path}.rollingUpdate.maxUnavailable", unavailable, message)
         yield from templates.at_most_all(unavailable, f"{path}.rollingUpdate.maxUnavailable")
     else:
-        shown = {"Type": kind, "RollingUpdate": _go_rolling(rolling)}
+        shown = internal.shown("apps.DeploymentStrategy", strategy)
         yield unsupported(path, shown, ("Recreate", "RollingUpdate"))
-
-
-def _go_rolling(rolling: Obj | None) -> Obj | None:
-    if rolling is None:
-        return None
-    return {"MaxUnavailable": rolling.get("maxUnavailable", 0), "MaxSurge": rolling.get("maxSurge", 0)}
 
 
 def _deployment_update(new: Obj, old: Obj) -> Check:
@@ -169,20 +163,18 @@ def _stateful_strategies(spec: Obj) -> Check:
     elif policy not in ("OrderedReady", "Parallel"):
         yield invalid_value("spec.podManagementPolicy", policy, "must be 'OrderedReady' or 'Parallel'")
     kind, rolling = strategy.get("type", ""), strategy.get("rollingUpdate")
-    go = None
-    if rolling is not None:
-        go = {"Partition": rolling.get("partition", 0), "MaxUnavailable": rolling.get("maxUnavailable")}
+    shown = internal.shown("apps.StatefulSetUpdateStrategy", strategy) or {}
     if not kind:
         yield required("spec.updateStrategy")
     elif kind == "OnDelete":
         if rolling is not None:
             message = "only allowed for updateStrategy 'RollingUpdate'"
-            yield invalid_value("spec.updateStrategy.rollingUpdate", go, message)
+            yield invalid_value("spec.updateStrategy.rollingUpdate", shown["RollingUpdate"], message)
     elif kind == "RollingUpdate":
         yield from _stateful_rolling(rolling or {}, "spec.updateStrategy.rollingUpdate")
     else:
         message = "must be 'RollingUpdate' or 'OnDelete'"
-        yield invalid_value("spec.updateStrategy", {"Type": kind, "RollingUpdate": go}, message)
+        yield invalid_value("spec.updateStrategy", shown, message)
 
 
 def _stateful_rolling(rolling: Obj, path: str) -> Check:
@@ -279,7 +271,7 @@ def _daemon_strategy(strategy: Obj, path: str) -> Check:
             return
         yield from _daemon_rolling(rolling, f"{path}.rollingUpdate")
     elif kind != "OnDelete":
-        shown = {"Type": kind, "RollingUpdate": _go_rolling(rolling)}
+        shown = internal.shown("apps.DaemonSetUpdateStrategy", strategy)
         yield unsupported(path, shown, ("RollingUpdate", "OnDelete"))
 
 

@@ -14,7 +14,7 @@ from wherry.api.errors import (
     unsupported,
 )
 from wherry.api.patch.values import clone, same
-from wherry.api.validation import fields, job_status, metadata, templates
+from wherry.api.validation import fields, internal, job_status, metadata, templates
 from wherry.api.validation.fields import Check
 from wherry.api.validation.rules import Rules
 from wherry.lib import cron, names, selectors
@@ -221,11 +221,8 @@ def _exit_codes(found: Obj, known: set[str], path: str) -> Check:
 def _success_policy(spec: Obj, path: str) -> Check:
     rules = spec["successPolicy"].get("rules") or []
     if spec.get("completionMode") != "Indexed":
-        shown = [
-            {"SucceededIndexes": rule.get("succeededIndexes"), "SucceededCount": rule.get("succeededCount")}
-            for rule in rules
-        ]
-        yield invalid_value(path, {"Rules": shown}, "requires indexed completion mode")
+        shown = internal.shown("batch.SuccessPolicy", {"rules": rules})
+        yield invalid_value(path, shown, "requires indexed completion mode")
         return
     if not rules:
         message = "at least one rules must be specified when the successPolicy is specified"
@@ -288,9 +285,10 @@ def _template_update(new: Obj, old: Obj) -> Check:
         _take_directives(then, now)
         _take_resources(then, now)
         if not same(now.get("spec"), then.get("spec")):
-            yield invalid_value("spec.template.spec", now.get("spec"), metadata.IMMUTABLE)
+            shown = internal.shown("core.PodSpec", now.get("spec"))
+            yield invalid_value("spec.template.spec", shown, metadata.IMMUTABLE)
         return
-    yield from metadata.immutable(now, then, "spec.template")
+    yield from internal.immutable("core.PodTemplateSpec", now, then, "spec.template")
 
 
 def _never_started(job: Obj) -> bool:

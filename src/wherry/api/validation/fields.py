@@ -4,7 +4,6 @@ Checks are generators: they yield a FieldError for each thing that is wrong, in 
 Source: apimachinery, util/validation; pkg/apis/core/validation.
 """
 
-import ipaddress
 import re
 from collections.abc import Callable, Iterable, Iterator
 from decimal import Decimal
@@ -20,7 +19,6 @@ Check = Iterator[FieldError]
 MODE_RANGE = "must be a number between 0 and 0777 (octal), both inclusive"
 NOT_POSITIVE = "must be greater than zero"
 NOT_INTEGER = "must be an integer"
-BAD_IP = "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)"
 
 
 def inclusive(low: int, high: int) -> str:
@@ -188,41 +186,6 @@ def local_path(path_text: str, path: str) -> Check:
     yield from descending_path(path_text, path)
     if path_text.startswith("..") and not path_text.startswith("../"):
         yield invalid_value(path, path_text, "must not start with '..'")
-
-
-# Addresses
-
-
-def parse_ip(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
-    """An address, leading zeros in IPv4 allowed."""
-    if "." in text and ":" not in text:
-        text = re.sub(r"(^|\.)0+(?=\d)", r"\1", text)
-    try:
-        return ipaddress.ip_address(text)
-    except ValueError:
-        return None
-
-
-def legacy_ip(text: str, path: str) -> Check:
-    """An address in a field that is older than the strict rules."""
-    if parse_ip(text) is None or "%" in text:
-        yield invalid_value(path, text, BAD_IP)
-
-
-def strict_ip(text: str, path: str) -> Check:
-    """An address in canonical form."""
-    found = parse_ip(text)
-    if found is None or "%" in text:
-        yield invalid_value(path, text, BAD_IP)
-        return
-    if found.version == 4 and re.search(r"(^|\.)0\d", text):
-        yield invalid_value(path, text, "must not have leading 0s")
-        return
-    if isinstance(found, ipaddress.IPv6Address) and found.ipv4_mapped is not None:
-        yield invalid_value(path, text, "must not be an IPv4-mapped IPv6 address")
-        return
-    if str(found) != text:
-        yield invalid_value(path, text, f'must be in canonical form ("{found}")')
 
 
 # Amounts

@@ -114,7 +114,7 @@ def _finished_rules(new: Obj, old: Obj, now: Obj, before: Obj) -> Check:
     finished, turned = _finished(new), _changed(new, old, _finished)
     empty = new["spec"].get("suspend") and new["spec"].get("completions") == 0
     if (turned or _differs(now, before, "active")) and now.get("active", 0) > 0 and finished:
-        yield invalid_value("status.active", now["active"], "active>0 is invalid for finished job")
+        yield invalid_value("status.active", now.get("active", 0), "active>0 is invalid for finished job")
     if (turned or _differs(now, before, "startTime")) and not empty and finished and now.get("startTime") is None:
         yield required("status.startTime", "startTime is required for finished job")
     uncounted = now.get("uncountedTerminatedPods") or {}
@@ -145,9 +145,11 @@ def _index_rules(new: Obj, old: Obj, now: Obj, before: Obj) -> Check:
             yield invalid_value("status.failedIndexes", failed, message)
     turned = _changed(new, old, _finished) or _differs(now, before, "terminating")
     if turned and now.get("terminating", 0) > 0 and _finished(new):
-        yield invalid_value("status.terminating", now["terminating"], "terminating>0 is invalid for finished job")
+        yield invalid_value(
+            "status.terminating", now.get("terminating", 0), "terminating>0 is invalid for finished job"
+        )
     if _differs(now, before, "ready", "active") and (now.get("ready") or 0) > now.get("active", 0):
-        yield invalid_value("status.ready", now["ready"], "cannot set more ready pods than active")
+        yield invalid_value("status.ready", now.get("ready", 0), "cannot set more ready pods than active")
 
 
 def _parsed(text: str, completions: int, key: str) -> Check:

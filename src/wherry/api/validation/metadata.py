@@ -199,17 +199,17 @@ def finalizers(found: Iterable[str] | None, path: str) -> Errors:
     return errors
 
 
-_STANDARD_FINALIZERS = {"kubernetes", "orphan", "foregroundDeletion"}
+NOT_A_FINALIZER = "name is neither a standard finalizer name nor is it fully qualified"
+STANDARD_FINALIZERS = {"kubernetes", "orphan", "foregroundDeletion"}
 
 
 def kube_finalizers(meta: Obj, path: str = "metadata.finalizers") -> Errors:
     """Finalizers of built-in kinds: the standard ones, or names with a domain."""
-    message = "name is neither a standard finalizer name nor is it fully qualified"
     errors: Errors = []
     for index, name in enumerate(meta.get("finalizers") or ()):
         at = f"{path}[{index}]"
-        if "/" not in name and name not in _STANDARD_FINALIZERS:
-            errors.append(invalid_value(at, name, message))
+        if "/" not in name and name not in STANDARD_FINALIZERS:
+            errors.append(invalid_value(at, name, NOT_A_FINALIZER))
     return errors
 
 

@@ -3,7 +3,7 @@
 from wherry.api import Obj
 from wherry.api.errors import FieldError, forbidden_field, invalid_value, required, unsupported
 from wherry.api.patch.values import clone, same
-from wherry.api.validation import containers, fields, metadata, podspec, scheduling
+from wherry.api.validation import addresses, containers, fields, internal, metadata, podspec, scheduling
 from wherry.api.validation.fields import Check
 from wherry.api.validation.metadata import Errors
 from wherry.api.validation.rules import Rules
@@ -166,8 +166,8 @@ def _update(new: Obj, old: Obj) -> Errors:
     masked, gated = _masked(spec, before)
     errors += gated
     if not same(masked, before):
-        message = f"pod updates may not change fields other than {_UPDATABLE}"
-        errors.append(forbidden_field("spec", message))
+        message = f"pod updates may not change fields other than {_UPDATABLE}\n"
+        errors.append(forbidden_field("spec", message + internal.diff("core.PodSpec", before, masked)))
     return errors
 
 
@@ -372,21 +372,19 @@ def _claim_statuses(found: list[Obj] | None, spec: Obj) -> Check:
 def _addresses(status: Obj) -> Check:
     hosts = [each.get("ip", "") for each in status.get("hostIPs") or ()]
     pods = [each.get("ip", "") for each in status.get("podIPs") or ()]
-    yield from fields.each(pods, "status.podIPs", fields.legacy_ip)
+    yield from fields.each(pods, "status.podIPs", addresses.legacy_ip)
     yield from _one_a_family(pods, status.get("podIPs"), "status.podIPs")
     if hosts and hosts[0] != status.get("hostIP", ""):
         yield invalid_value("status.hostIPs[0].ip", hosts[0], "must be equal to `hostIP`")
-    yield from fields.each(hosts, "status.hostIPs", fields.legacy_ip)
+    yield from fields.each(hosts, "status.hostIPs", addresses.legacy_ip)
     yield from _one_a_family(hosts, status.get("hostIPs"), "status.hostIPs")
 
 
-def _one_a_family(addresses: list[str], shown: list[Obj] | None, path: str) -> Check:
-    parsed = [fields.parse_ip(each) for each in addresses]
-    if len(addresses) < 2 or None in parsed:
+def _one_a_family(texts: list[str], shown: list[Obj] | None, path: str) -> Check:
+    if len(texts) < 2 or any(addresses.parse(each) is None for each in texts):
         return
-    families = {each.version for each in parsed if each is not None}
-    if len(families) < 2 or len(addresses) > 2:
-        go = [{"IP": each.get("ip", "")} for each in shown or ()]
+    if len(texts) > 2 or not addresses.dual_stack(texts):
+        go = [internal.shown("core.PodIP", each) for each in shown or ()]
         yield invalid_value(path, go, "may specify no more than one IP for each IP family")
 
 
@@ -402,6 +400,7 @@ def _ephemeral(new: Obj, old: Obj) -> Errors:
             errors.append(forbidden_field(path, message))
         elif not same(each, now[name]):
             message = f'existing ephemeral containers "{name}" may not be changed\n'
+            message += internal.diff("core.EphemeralContainer", each, now[name])
             errors.append(forbidden_field(path, message))
     return errors
 

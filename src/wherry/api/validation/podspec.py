@@ -14,7 +14,17 @@ from wherry.api.errors import (
     required,
     too_long,
 )
-from wherry.api.validation import containers, fields, metadata, resources, scheduling, security, volumes
+from wherry.api.validation import (
+    addresses,
+    containers,
+    fields,
+    internal,
+    metadata,
+    resources,
+    scheduling,
+    security,
+    volumes,
+)
 from wherry.api.validation.containers import Surroundings
 from wherry.api.validation.fields import Check
 from wherry.lib import names
@@ -84,7 +94,7 @@ def _resource_claims(found: list[Obj] | None, meta: Obj | None, path: str) -> Ch
             yield from fields.label(name, f"{at}.name")
             seen.add(name)
         named, template = claim.get("resourceClaimName"), claim.get("resourceClaimTemplateName")
-        shown = {"Name": name, "ResourceClaimName": named, "ResourceClaimTemplateName": template}
+        shown = internal.shown("core.PodResourceClaim", claim)
         if named is not None and template is not None:
             message = "at most one of `resourceClaimName` or `resourceClaimTemplateName` may be specified"
             yield invalid_value(at, shown, message)
@@ -151,7 +161,7 @@ def _dns(spec: Obj, path: str) -> Check:
         return
     if len(servers) > 3:
         yield invalid_value(f"{path}.nameservers", servers, "must not have more than 3 nameservers")
-    yield from fields.each(servers, f"{path}.nameservers", fields.legacy_ip)
+    yield from fields.each(servers, f"{path}.nameservers", addresses.legacy_ip)
     searches = config.get("searches") or []
     if len(searches) > 32:
         yield invalid_value(f"{path}.searches", searches, "must not have more than 32 search paths")
@@ -233,7 +243,7 @@ def _names(spec: Obj, path: str) -> Check:
 def _rest(spec: Obj, path: str) -> Check:
     for index, alias in enumerate(spec.get("hostAliases") or ()):
         at = f"{path}.hostAliases[{index}]"
-        yield from fields.legacy_ip(alias.get("ip", ""), f"{at}.ip")
+        yield from addresses.legacy_ip(alias.get("ip", ""), f"{at}.ip")
         yield from fields.each(alias.get("hostnames"), f"{at}.hostnames", fields.subdomain)
     if spec.get("priorityClassName"):
         yield from fields.subdomain(spec["priorityClassName"], f"{path}.priorityClassName")

@@ -71,9 +71,14 @@ def pod_name(value: str, path: str) -> Check:
         yield unsupported(path, value, POD_LEVEL)
 
 
+def is_quota(value: str) -> bool:
+    """A standard resource that quotas count."""
+    return value in QUOTA or is_quota_huge_page(value)
+
+
 def quota_name(value: str, path: str) -> Check:
     yield from name(value, path)
-    if "/" not in value and value not in QUOTA and not is_quota_huge_page(value):
+    if "/" not in value and not is_quota(value):
         yield invalid_value(path, value, "must be a standard resource for quota")
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from wherry.api import Obj
 from wherry.api.errors import duplicate, forbidden_field, invalid_value, required, unsupported
-from wherry.api.validation import fields, metadata
+from wherry.api.validation import fields, internal, metadata
 from wherry.api.validation.fields import Check
 from wherry.lib import names
 
@@ -213,6 +213,6 @@ def taints(found: list[Obj] | None, path: str) -> Check:
         else:
             yield from taint_effect(effect, f"{at}.effect")
         if (key, effect) in seen:
-            error = duplicate(at, taint)
+            error = duplicate(at, internal.shown("core.Taint", taint))
             yield type(error)(error.type, error.field, error.value, "taints must be unique by key and effect pair")
         seen.add((key, effect))

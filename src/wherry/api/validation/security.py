@@ -4,7 +4,7 @@ import re
 
 from wherry.api import Obj
 from wherry.api.errors import duplicate, forbidden_field, invalid_value, required, too_long, unsupported
-from wherry.api.validation import fields, metadata
+from wherry.api.validation import fields, internal, metadata
 from wherry.api.validation.fields import Check
 
 _ID = (0, 2**31 - 1)
@@ -29,29 +29,18 @@ def container(context: Obj | None, host_users: bool, path: str) -> Check:
     if context.get("allowPrivilegeEscalation") is False:
         message = "cannot set `allowPrivilegeEscalation` to false and "
         if context.get("privileged"):
-            yield invalid_value(path, _internal(context), f"{message}`privileged` to true")
+            yield invalid_value(
+                path, internal.shown("core.SecurityContext", context), f"{message}`privileged` to true"
+            )
         for name in (context.get("capabilities") or {}).get("add") or ():
             if name == "CAP_SYS_ADMIN":
-                yield invalid_value(path, _internal(context), f"{message}`capabilities.Add` CAP_SYS_ADMIN")
+                yield invalid_value(
+                    path,
+                    internal.shown("core.SecurityContext", context),
+                    f"{message}`capabilities.Add` CAP_SYS_ADMIN",
+                )
     yield from _windows(context.get("windowsOptions"), f"{path}.windowsOptions")
     yield from _app_armor(context.get("appArmorProfile"), f"{path}.appArmorProfile")
-
-
-_GO_FIELDS = {
-    "capabilities": "Capabilities", "privileged": "Privileged", "seLinuxOptions": "SELinuxOptions",
-    "windowsOptions": "WindowsOptions", "runAsUser": "RunAsUser", "runAsGroup": "RunAsGroup",
-    "runAsNonRoot": "RunAsNonRoot", "readOnlyRootFilesystem": "ReadOnlyRootFilesystem",
-    "allowPrivilegeEscalation": "AllowPrivilegeEscalation", "procMount": "ProcMount",
-    "seccompProfile": "SeccompProfile", "appArmorProfile": "AppArmorProfile",
-}  # fmt: skip
-
-
-def _internal(context: Obj) -> Obj:
-    """A security context as messages show it: upstream's internal field names, absent ones null."""
-    shown = {go: context.get(key) for key, go in _GO_FIELDS.items()}
-    if shown["Capabilities"] is not None:
-        shown["Capabilities"] = {"Add": shown["Capabilities"].get("add"), "Drop": shown["Capabilities"].get("drop")}
-    return shown
 
 
 def pod(context: Obj | None, spec: Obj, path: str) -> Check:
@@ -119,7 +108,7 @@ def _seccomp(profile: Obj | None, path: str) -> Check:
         else:
             yield from fields.descending_path(file, f"{path}.localhostProfile")
     elif file is not None:
-        shown = {"Type": kind, "LocalhostProfile": file}
+        shown = internal.shown("core.SeccompProfile", profile)
         yield invalid_value(f"{path}.localhostProfile", shown, "can only be set when seccomp type is Localhost")
 
 

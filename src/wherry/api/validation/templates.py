@@ -100,10 +100,10 @@ def no_more_than_replicas(status: Obj, keys: Iterable[str], ready: str) -> Check
     total = status.get("replicas", 0)
     for key in keys:
         if status.get(key, 0) > total:
-            yield invalid_value(f"status.{key}", status[key], "cannot be greater than status.replicas")
+            yield invalid_value(f"status.{key}", status.get(key, 0), "cannot be greater than status.replicas")
     if status.get("availableReplicas", 0) > status.get("readyReplicas", 0):
         message = f"cannot be greater than {ready}"
-        yield invalid_value("status.availableReplicas", status["availableReplicas"], message)
+        yield invalid_value("status.availableReplicas", status.get("availableReplicas", 0), message)
 
 
 def collisions(new: Obj, old: Obj) -> Check:
