@@ -1,5 +1,6 @@
 """A cluster of its own for a test: a random profile in a home of its own, driven by the `wherry` command."""
 
+import asyncio
 import json
 import os
 import secrets
@@ -8,6 +9,8 @@ import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from wherry.client.interface import Unreachable
+from wherry.client.rest import from_kubeconfig
 from wherry.linux import cgroupfs, mounts, netns
 from wherry.local import config
 from wherry.local.config import ClusterConfig
@@ -54,6 +57,24 @@ class Cluster:
         done = self.wherry(*words)
         assert done.returncode == 0, done.stderr + self.logs()
         return done.stdout
+
+    def has_namespace(self, name: str) -> bool:
+        """Whether the API answers, by the user's kubeconfig, and has it."""
+        return asyncio.run(self._request("GET", f"/api/v1/namespaces/{name}")) == 200
+
+    def make_namespace(self, name: str) -> bool:
+        """Whether it was acknowledged."""
+        body = json.dumps({"metadata": {"name": name}}).encode()
+        return asyncio.run(self._request("POST", "/api/v1/namespaces", body)) == 201
+
+    async def _request(self, method: str, path: str, body: bytes = b"") -> int:
+        client = from_kubeconfig(self.kubeconfig, self.profile)
+        try:
+            return (await client.request(method, path, body=body, content_type="application/json")).status
+        except Unreachable:
+            return 0
+        finally:
+            await client.close()
 
     def kubectl(self, *words: str) -> Done:
         command = ["kubectl", "--request-timeout", "60s", *words]

@@ -36,7 +36,7 @@ def test_a_cluster_starts_stops_comes_back_and_goes_without_a_trace(cluster):
 
     cluster.ok("start", "--no-wait")
     assert cluster.config == before
-    until(lambda: cluster.kubectl("get", "namespace", "kube-system").returncode == 0)
+    until(lambda: cluster.has_namespace("kube-system"))
 
     cluster.ok("delete")
     assert cluster.leftovers() == []
@@ -91,7 +91,7 @@ def test_a_stopped_cluster_can_move_to_another_port(cluster):
         done = cluster.wherry("start")
         assert done.returncode == 69 and f"port {cluster.config.port}" in done.stderr
         cluster.ok("start", "--no-wait", "--port", str(cluster.config.port + 1000))
-        until(lambda: cluster.kubectl("get", "namespace", "default").returncode == 0)
+        until(lambda: cluster.has_namespace("default"))
 
 
 def test_a_running_cluster_keeps_its_port(cluster):
@@ -121,9 +121,9 @@ def test_two_clusters_live_side_by_side(cluster, tmp_path):
         other.ok("start", "--no-wait")
         assert cluster.config.index != other.config.index and cluster.config.port != other.config.port
         for each in (cluster, other):
-            until(lambda each=each: each.kubectl("--context", each.profile, "get", "ns", "default").returncode == 0)
+            until(lambda each=each: each.has_namespace("default"))
         other.ok("delete")
-        assert cluster.kubectl("--context", cluster.profile, "get", "ns", "default").returncode == 0
+        assert cluster.has_namespace("default")
     finally:
         other.wherry("delete")
 
@@ -162,11 +162,11 @@ def test_a_missing_program_is_named_with_its_remedy(cluster):
 @pytest.mark.parametrize("victim", ["supervisor", "apiserver"])
 def test_a_process_that_is_killed_comes_back(cluster, victim):
     cluster.ok("start", "--no-wait")
-    until(lambda: cluster.kubectl("create", "namespace", "kept").returncode == 0)
+    until(lambda: cluster.make_namespace("kept"))
     before = cluster.pids()
     os.kill(before[victim], signal.SIGKILL)
     until(lambda: cluster.pids().get(victim) not in (None, before[victim]))
     if victim == "supervisor":
         assert cluster.pids()["apiserver"] == before["apiserver"]
-    until(lambda: cluster.kubectl("get", "namespace", "kept").returncode == 0)
+    until(lambda: cluster.has_namespace("kept"))
     assert "was running already" in cluster.ok("start", "--no-wait")
