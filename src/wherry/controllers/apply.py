@@ -24,7 +24,7 @@ from wherry.controllers.actions import (
 from wherry.controllers.expectations import Expectations
 
 # Requests at once for one key. More only adds connections: the server commits what arrives together in one go.
-CONCURRENCY = 64
+CONCURRENCY = 32
 
 
 class ActionFailed(Exception):

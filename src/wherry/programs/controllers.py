@@ -47,7 +47,7 @@ def run(flags: Flags) -> int:
     try:
         uvloop.run(_until_signalled(flags))
     except (KubeconfigError, StartError) as error:
-        print(f"wherry controllers: {error}", file=sys.stderr)
+        print(f"wherry controllers: {' '.join(str(error).split())}", file=sys.stderr)
         return EXIT_UNUSABLE
     return 0
 
@@ -71,6 +71,8 @@ async def _work(flags: Flags) -> None:
     from wherry.controllers.manager import Manager
     from wherry.scheduler.scheduler import Scheduler
 
+    if not flags.kubeconfig.is_file():
+        raise StartError(f"there is no kubeconfig at {flags.kubeconfig}")
     access = load(flags.kubeconfig)
     client = from_kubeconfig(flags.kubeconfig, user_agent="wherry-controllers")
     scheduling = from_kubeconfig(flags.for_scheduler, user_agent="wherry-scheduler")
