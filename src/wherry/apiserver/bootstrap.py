@@ -7,6 +7,7 @@ from wherry.api.kinds import Kind
 from wherry.api.patch import managed
 from wherry.api.patch.managed import Writer
 from wherry.apiserver import encoding
+from wherry.apiserver.authz.policy import Policy
 from wherry.apiserver.core import Api
 from wherry.apiserver.registry import storage
 from wherry.apiserver.strategies.base import empty_status
@@ -30,14 +31,31 @@ PRIORITIES = (
 )
 
 
-async def bootstrap(api: Api) -> None:
+async def bootstrap(api: Api, policy: Policy) -> None:
     """Make what is missing; what is there stays as it is."""
     for name in NAMESPACES:
         await ensure(api, kinds.NAMESPACE, _namespace(name))
     for name, value, description in PRIORITIES:
         await ensure(api, kinds.PRIORITY_CLASS, _priority_class(name, value, description))
     await ensure(api, kinds.SERVICE_CIDR, _service_cidr(api))
+    await _access(api, policy)
     await _kubernetes_service(api)
+
+
+async def _access(api: Api, policy: Policy) -> None:
+    """Roles and bindings, all in one commit."""
+    missing = []
+    for kind, obj in policy.objects:
+        metadata = obj["metadata"]
+        namespace = metadata.get("namespace", "")
+        if api.mirror.get(kind, metadata["name"], namespace) is None:
+            key = storage.key(kind, namespace, metadata["name"])
+            missing.append(Put(key, encoding.encode(complete(api, kind, obj)), 0))
+    if missing:
+        try:
+            await storage.put_all(api, missing)
+        except Mismatch:
+            pass  # another server was faster
 
 
 def complete(api: Api, kind: Kind, obj: Obj) -> Obj:

@@ -11,6 +11,7 @@ from wherry.apiserver.authn.user import ANONYMOUS, User
 from wherry.apiserver.hub import Hub
 from wherry.apiserver.mirror import Mirror
 from wherry.apiserver.nodes import Tunnel
+from wherry.apiserver.podindex import PodIndex
 from wherry.apiserver.routes import Query, Target
 from wherry.apiserver.services import Services
 from wherry.lib.clock import Clock, SystemClock
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from wherry.apiserver.authn import Authenticator
     from wherry.apiserver.authn.accounts import Accounts
     from wherry.apiserver.authz import Authorizer
+    from wherry.apiserver.authz.rbac import Rbac
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +43,10 @@ class Api:
     store: Store
     hub: Hub
     mirror: Mirror
+    pods: PodIndex
     authenticator: "Authenticator"
     authorizer: "Authorizer"
+    rbac: "Rbac"
     accounts: "Accounts"
     services: Services
     tunnel: Tunnel = field(default_factory=Tunnel)

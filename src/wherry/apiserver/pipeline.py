@@ -15,7 +15,8 @@ from collections.abc import Awaitable, Callable
 from wherry.aio.http.messages import Handler, Request, Response, Upgrade
 from wherry.api import errors
 from wherry.api.errors import StatusError
-from wherry.apiserver import negotiation, routes, verbs
+from wherry.apiserver import authz, negotiation, routes, verbs
+from wherry.apiserver.authn import impersonation
 from wherry.apiserver.core import Api, Call
 from wherry.apiserver.registry import forms
 from wherry.store import Unavailable
@@ -30,15 +31,24 @@ async def authenticate(api: Api, call: Call) -> None:
     call.user = await api.authenticator(call.request)
 
 
+async def impersonate(api: Api, call: Call) -> None:
+    claim = impersonation.claimed(call.request.headers)
+    if claim:
+        for question in claim.questions(call.user):
+            await api.authorizer.require(question)
+        call.user = claim.user()
+
+
 async def authorise(api: Api, call: Call) -> None:
-    api.authorizer.require(call)
+    if not call.user.is_master:
+        await api.authorizer.require(authz.ask(call))
 
 
 async def answer(api: Api, call: Call) -> Answer:
     return await verbs.find(api, call)(api, call)
 
 
-STAGES: tuple[Stage, ...] = (authenticate, authorise, answer)
+STAGES: tuple[Stage, ...] = (authenticate, impersonate, authorise, answer)
 
 
 def handler(api: Api) -> Handler:

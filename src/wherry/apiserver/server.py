@@ -10,12 +10,14 @@ from wherry.apiserver import pipeline
 from wherry.apiserver.authn import Authenticator, Method
 from wherry.apiserver.authn.accounts import Accounts
 from wherry.apiserver.authn.tokens import Keys, Signer
-from wherry.apiserver.authz import Authorizer, Decider
+from wherry.apiserver.authz import Authorizer, policy, rbac
+from wherry.apiserver.authz.node import Nodes
 from wherry.apiserver.bootstrap import bootstrap
 from wherry.apiserver.core import Api, Settings
 from wherry.apiserver.hub import Hub
 from wherry.apiserver.mirror import Mirror
 from wherry.apiserver.nodes import Tunnel
+from wherry.apiserver.podindex import PodIndex
 from wherry.apiserver.services import Services
 from wherry.store import Store
 
@@ -29,6 +31,7 @@ MIRRORED = (
     kinds.RUNTIME_CLASS,
     kinds.STORAGE_CLASS,
     kinds.INGRESS_CLASS,
+    *rbac.MIRRORED,
 )
 
 
@@ -40,19 +43,21 @@ class ApiServer:
         store: Store,
         settings: Settings | None = None,
         methods: Sequence[Method] = (),
-        deciders: Sequence[Decider] = (),
         keys: Keys | None = None,
         tunnel: Tunnel | None = None,
     ) -> None:
         settings = settings or Settings()
         random = Random(secrets.randbits(64))
-        accounts = Accounts(Signer(keys))
+        accounts, mirror, pods = Accounts(Signer(keys)), Mirror(MIRRORED), PodIndex()
+        roles, self._policy = rbac.Rbac(mirror), policy.load()
         self.api = Api(
             store,
             Hub(store),
-            Mirror(MIRRORED),
+            mirror,
+            pods,
             Authenticator([*methods, accounts]),
-            Authorizer(list(deciders)),
+            Authorizer([Nodes(store, pods, self._policy.rules("system:node")), roles]),
+            roles,
             accounts,
             Services(settings.service_cidr, settings.node_ports, random),
             tunnel or Tunnel(),
@@ -66,10 +71,11 @@ class ApiServer:
         """Read what is stored, and make what every cluster has."""
         api = self.api
         await api.hub.start()
-        api.hub.listeners.append(api.mirror.follow)
+        api.hub.listeners += [api.mirror.follow, api.pods.follow]
         await api.mirror.load(api.store)
+        await api.pods.load(api.store)
         await api.services.load(api.store)
-        await bootstrap(api)
+        await bootstrap(api, self._policy)
 
     def end_watches(self) -> None:
         """Close every stream, so that clients reconnect elsewhere or later."""

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 from wherry.aio.http.messages import Response, Upgrade
 from wherry.api import errors
 from wherry.api.kinds import Kind
-from wherry.apiserver import documents, subresources
+from wherry.apiserver import documents, reviews, subresources
 from wherry.apiserver.core import Api, Call
 from wherry.apiserver.registry import collections, creating, deleting, reading, updating, watching
 
@@ -47,7 +47,7 @@ def find(api: Api, call: Call) -> Verb:
         raise errors.method_not_allowed()
     if kind.namespaced and not target.namespace and target.verb not in ("list", "watch"):
         raise errors.method_not_allowed()
-    return verb
+    return reviews.answer if kind in reviews.REVIEWS else verb
 
 
 def _in_scope(kind: Kind, namespace: str, name: str) -> bool:

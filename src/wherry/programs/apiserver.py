@@ -115,7 +115,6 @@ def _build(flags: Flags, pki: "Pki") -> Any:
     from wherry.apiserver.authn import tokenfile
     from wherry.apiserver.authn.certificates import by_certificate
     from wherry.apiserver.authn.tokens import Keys
-    from wherry.apiserver.authz.authenticated import authenticated, public
     from wherry.apiserver.core import Settings
     from wherry.apiserver.nodes import Tunnel
     from wherry.apiserver.server import ApiServer
@@ -128,7 +127,7 @@ def _build(flags: Flags, pki: "Pki") -> Any:
             raise StartError(str(error), EXIT_USAGE) from error
     settings = Settings(service_cidr=flags.service_cidr, advertise_address=flags.advertised, port=flags.port)
     keys, tunnel = Keys(*pki.accounts), Tunnel(pki.to_nodes())
-    return ApiServer(_open_store(flags), settings, methods, [authenticated, public], keys, tunnel)
+    return ApiServer(_open_store(flags), settings, methods, keys, tunnel)
 
 
 def _open_store(flags: Flags) -> Store:

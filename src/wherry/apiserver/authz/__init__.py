@@ -1,22 +1,28 @@
-"""Whether they may: decisions about who does what to which resource or path."""
+"""Whether they may: decisions about who does what to which resource or path.
 
+A **decider** answers a question with yes, no, or no opinion. The deciders are asked in turn; nobody's opinion is a
+refusal. Those of a cluster are `node.Nodes` and `rbac.Rbac`.
+"""
+
+from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from wherry.api import errors
 from wherry.api.kinds import Kind
 from wherry.apiserver.authn.user import User
+from wherry.lib import selectors
 
 if TYPE_CHECKING:
     from wherry.apiserver.core import Call
-    from wherry.apiserver.routes import Target
 
-__all__ = ["Authorizer", "Decider", "Question"]
+__all__ = ["ALLOWED", "NO_OPINION", "Authorizer", "Decider", "Decision", "Question"]
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """May `user` do `verb`? Either of a resource (with sub-resource, name and namespace) or of a `path`."""
+    """May `user` do `verb`? Either of a resource (with sub-resource, name and namespace) or of a `path`.
+    `selector`: the field selector of a list or watch."""
 
     user: User
     verb: str
@@ -26,51 +32,80 @@ class Question:
     name: str = ""
     namespace: str = ""
     path: str = ""
+    selector: str = ""
+
+
+class Decision(NamedTuple):
+    """`allowed`: None for no opinion. `reason`: for whoever wonders why."""
+
+    allowed: bool | None
+    reason: str = ""
+
+
+NO_OPINION = Decision(None)
+ALLOWED = Decision(True)
 
 
 class Decider(Protocol):
-    """True: allowed. False: refused. None: no opinion."""
-
-    def __call__(self, question: Question) -> bool | None: ...
+    def __call__(self, question: Question) -> Awaitable[Decision]: ...
 
 
 class Authorizer:
-    """Asks the deciders in turn; nobody's opinion is a refusal."""
+    """Asks the deciders in turn. The group system:masters may do everything."""
 
-    def __init__(self, deciders: list[Decider]) -> None:
-        self._deciders = deciders
+    def __init__(self, deciders: Sequence[Decider]) -> None:
+        self.deciders = list(deciders)
 
-    def allows(self, question: Question) -> bool:
+    async def decide(self, question: Question) -> Decision:
         if question.user.is_master:
-            return True
-        for decide in self._deciders:
-            decision = decide(question)
-            if decision is not None:
+            return ALLOWED
+        reasons = []
+        for decide in self.deciders:
+            decision = await decide(question)
+            if decision.allowed is not None:
                 return decision
-        return False
+            if decision.reason:
+                reasons.append(decision.reason)
+        return Decision(None, "\n".join(reasons))
 
-    def require(self, call: "Call", verb: str = "") -> None:
-        """Refuse (StatusError) unless the caller may do what the request is about."""
-        if call.user.is_master:
-            return
-        question = ask(call.user, call.target, verb)
-        if not self.allows(question):
-            raise refusal(question)
+    async def require(self, question: Question) -> None:
+        """Refuse (StatusError) unless the answer is yes."""
+        decision = await self.decide(question)
+        if not decision.allowed:
+            raise refusal(question, decision.reason)
 
 
-def ask(user: User, target: "Target", verb: str = "") -> Question:
-    verb = verb or target.verb
+def ask(call: "Call") -> Question:
+    """The question that a request is."""
+    target = call.target
     if not target.is_resource:
-        return Question(user, verb, path=target.path)
-    return Question(user, verb, target.group, target.plural, target.subresource, target.name, target.namespace)
+        return Question(call.user, target.verb, path=target.path)
+    selector = call.query.get("fieldSelector", "") if target.verb in ("list", "watch", "deletecollection") else ""
+    name = target.name or _selected_name(selector)
+    return Question(
+        call.user, target.verb, target.group, target.plural, target.subresource, name, target.namespace,
+        selector=selector,
+    )  # fmt: skip
 
 
-def refusal(question: Question) -> errors.StatusError:
+def _selected_name(selector: str) -> str:
+    """The one object that a field selector names, if it does."""
+    if "metadata.name" not in selector:
+        return ""
+    try:
+        wanted = selectors.parse_fields(selector)
+    except selectors.SelectorError:
+        return ""
+    return next((value for field, sign, value in wanted if field == "metadata.name" and sign == "="), "")
+
+
+def refusal(question: Question, reason: str = "") -> errors.StatusError:
     """Forbidden, in upstream's words."""
     name = question.user.name
+    why = f": {reason}" if reason else ""
     if question.path:
-        return errors.forbidden(None, "", f'User "{name}" cannot {question.verb} path "{question.path}"')
+        return errors.forbidden(None, "", f'User "{name}" cannot {question.verb} path "{question.path}"{why}')
     resource = f"{question.resource}/{question.subresource}" if question.subresource else question.resource
     scope = f'in the namespace "{question.namespace}"' if question.namespace else "at the cluster scope"
-    why = f'User "{name}" cannot {question.verb} resource "{resource}" in API group "{question.group}" {scope}'
-    return errors.forbidden(Kind(question.group, "", "", question.resource), question.name, why)
+    what = f'User "{name}" cannot {question.verb} resource "{resource}" in API group "{question.group}" {scope}{why}'
+    return errors.forbidden(Kind(question.group, "", "", question.resource), question.name, what)

@@ -67,9 +67,9 @@ def match_namespace(metadata: Obj, kind: Kind, namespace: str) -> None:
 async def store_new(api: Api, call: Call, obj: Obj, options: WriteOptions, subresource: str = "") -> Record:
     """Run a new object through the stages and commit it. Raises StatusError."""
     write = Write(api, call, call.kind, options, obj, subresource=subresource)
-    writing.begin(write)
+    await writing.begin(write)
     generated = fill_system_fields(api, write.new)
-    writing.finish(write)
+    await writing.finish(write)
     for attempt in range(NAME_ATTEMPTS):
         try:
             return await writing.commit(write)

@@ -26,6 +26,13 @@ async def current(api: Api, kind: Kind, namespace: str, name: str) -> Record | N
     return await api.store.get(key(kind, namespace, name))
 
 
+async def put_all(api: Api, puts: Sequence[Put]) -> None:
+    """Make new objects in one commit. Raises Mismatch, Unavailable."""
+    revision = await api.store.commit(*puts)
+    for put in puts:
+        api.mirror.put(Record(put.key, put.value, revision, revision))
+
+
 async def put(api: Api, put: Put, also: Sequence[Put | Delete] = ()) -> Record:
     """Write, and tell the mirror before anyone hears of success. `also` happens in the same commit.
     Raises Mismatch, Unavailable."""

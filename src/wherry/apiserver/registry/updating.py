@@ -1,11 +1,12 @@
 """Update and patch: from what is there to what shall be, as often as others are faster."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from wherry.aio.http.messages import Response
 from wherry.api import Obj, errors
 from wherry.api.kinds import Kind
-from wherry.apiserver import encoding, negotiation, patches, strategies
+from wherry.apiserver import authz, encoding, negotiation, patches, strategies
 from wherry.apiserver.core import Api, Call
 from wherry.apiserver.options import WriteOptions
 from wherry.apiserver.registry import deleting, forms, storage, writing
@@ -111,13 +112,13 @@ async def _create(api: Api, call: Call, options: WriteOptions, new_object: Chang
         uid = obj["metadata"]["uid"]
         why = f"uid mismatch: the provided object specified uid {uid}, and no existing object was found"
         raise errors.conflict(kind, call.target.name, why)
-    api.authorizer.require(call, "create")
+    await api.authorizer.require(replace(authz.ask(call), verb="create"))
     wipe(obj["metadata"])
     obj["metadata"].pop("resourceVersion", None)
     write = Write(api, call, kind, options, obj, managed=managed)
-    writing.begin(write)
+    await writing.begin(write)
     fill_system_fields(api, write.new)
-    writing.finish(write)
+    await writing.finish(write)
     return await writing.commit(write)
 
 
@@ -127,8 +128,8 @@ async def _update(write: Write, new_object: Change) -> Record:
     write.old = encoding.decode(kind, current)
     write.new = new_object(write.old)
     _check_version(kind, write.new, current, write.call.target.name)
-    writing.begin(write)
-    writing.finish(write)
+    await writing.begin(write)
+    await writing.finish(write)
     if _finished_deleting(write.new, write.old):
         return await deleting.remove_finished(write)
     return await writing.commit(write)

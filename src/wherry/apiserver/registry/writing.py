@@ -4,7 +4,7 @@ A `Write` carries the new object from stage to stage; each stage changes it or r
 last, `commit` makes it durable. An update that lost a race starts again from the newer object.
 """
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from wherry.api import Obj, errors, kinds, schema, validation
@@ -14,6 +14,7 @@ from wherry.api.patch import managed
 from wherry.api.patch.managed import Writer
 from wherry.apiserver import admission, encoding, strategies, views
 from wherry.apiserver.admission.attributes import Attributes, Operation
+from wherry.apiserver.authz import escalation
 from wherry.apiserver.core import Api, Call
 from wherry.apiserver.options import WriteOptions
 from wherry.apiserver.registry import storage
@@ -141,22 +142,41 @@ def admit(write: Write) -> None:
     admission.validate(write.api.mirror, write.attributes())
 
 
-Stage = Callable[[Write], None]
+async def escalate(write: Write) -> None:
+    """Nobody gives away more than they may do themselves."""
+    call = write.call
+    if call.user.is_master or write.subresource:
+        return
+    namespace, name = call.target.namespace, call.target.name
+    question = escalation.permission(call.user, write.kind, write.new, namespace, name)
+    if question is None or (await write.api.authorizer.decide(question)).allowed:
+        return
+    error = escalation.check(write.api.rbac, call.user, write.kind, write.new, write.old, namespace)
+    if error:
+        raise error
+
+
+Stage = Callable[[Write], Awaitable[None] | None]
 
 # Before the object gets its identity, and after.
-BEGIN: tuple[Stage, ...] = (manage, convert, mutate)
+BEGIN: tuple[Stage, ...] = (manage, convert, mutate, escalate)
 FINISH: tuple[Stage, ...] = (allocate, prepare, validate, admit)
 
 
-def begin(write: Write) -> None:
-    for stage in BEGIN:
-        stage(write)
+async def begin(write: Write) -> None:
+    await _run(BEGIN, write)
 
 
-def finish(write: Write) -> None:
+async def _run(stages: tuple[Stage, ...], write: Write) -> None:
+    for stage in stages:
+        waiting = stage(write)
+        if waiting is not None:
+            await waiting
+
+
+async def finish(write: Write) -> None:
     try:
-        for stage in FINISH:
-            stage(write)
+        await _run(FINISH, write)
     except StatusError:
         _give_back(write)
         raise

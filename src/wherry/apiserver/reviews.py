@@ -1,0 +1,196 @@
+"""Kinds that are only asked, never stored: access reviews, token reviews, who am I. `REVIEWS` is the one list."""
+
+from collections.abc import Awaitable, Callable
+
+from wherry.aio.http.messages import Headers, Request, Response
+from wherry.api import Obj, errors, kinds, schema
+from wherry.api.errors import FieldError, StatusError
+from wherry.api.kinds import Kind
+from wherry.api.patch import managed
+from wherry.apiserver import negotiation
+from wherry.apiserver.authn.user import User
+from wherry.apiserver.authz import Question
+from wherry.apiserver.core import Api, Call
+from wherry.apiserver.registry import forms, writing
+from wherry.apiserver.registry.creating import match_namespace, read_body, read_options, wipe
+from wherry.lib.timestamps import rfc3339
+
+Answer = Callable[[Api, Call, Obj], Awaitable[Obj]]  # the review as it was sent -> with its answer
+
+_ASKED = ("verb", "group", "resource", "subresource", "name", "namespace")
+_NEITHER = "exactly one of nonResourceAttributes or resourceAttributes must be specified"
+
+
+async def answer(api: Api, call: Call) -> Response:
+    """Create, for a kind of `REVIEWS`."""
+    accepted = negotiation.accept(call.request.headers.get("Accept"))
+    options, kind = read_options(call, "CreateOptions"), call.kind
+    review = read_body(api, call, kind, options)
+    wipe(review["metadata"])
+    match_namespace(review["metadata"], kind, call.target.namespace)
+    node = schema.definition(kind.api_version, kind.kind)
+    review = managed.update(None, review, node, writing.writer(api, kind, options, ""))
+    return forms.document(await REVIEWS[kind](api, call, review), accepted, 201)
+
+
+async def subject_access(api: Api, call: Call, review: Obj) -> Obj:
+    spec = review["spec"]
+    found = _access_errors(spec) + _subject_errors(spec) + _metadata_errors(review, "must be empty", ())
+    _refuse(call.kind, found)
+    extra = {key: tuple(values) for key, values in (spec.get("extra") or {}).items()}
+    user = User(spec.get("user", ""), tuple(spec.get("groups") or ()), spec.get("uid", ""), extra)
+    return await _decide(api, review, user)
+
+
+async def local_subject_access(api: Api, call: Call, review: Obj) -> Obj:
+    spec, namespace = review["spec"], review["metadata"]["namespace"]
+    found = _access_errors(spec) + _subject_errors(spec)
+    found += _metadata_errors(review, "must be empty except for namespace", ("namespace",))
+    resource = spec.get("resourceAttributes")
+    if resource is not None and resource.get("namespace", "") != namespace:
+        field = "spec.resourceAttributes.namespace"
+        found.append(errors.invalid_value(field, resource.get("namespace", ""), "must match metadata.namespace"))
+    if spec.get("nonResourceAttributes") is not None:
+        why = "disallowed on this kind of request"
+        found.append(errors.invalid_value("spec.nonResourceAttributes", _shown(spec["nonResourceAttributes"]), why))
+    _refuse(call.kind, found)
+    user = User(spec.get("user", ""), tuple(spec.get("groups") or ()), spec.get("uid", ""))
+    return await _decide(api, review, user)
+
+
+async def self_subject_access(api: Api, call: Call, review: Obj) -> Obj:
+    _refuse(call.kind, _access_errors(review["spec"]) + _metadata_errors(review, "must be empty", ()))
+    return await _decide(api, review, call.user)
+
+
+async def _decide(api: Api, review: Obj, user: User) -> Obj:
+    spec = review["spec"]
+    decision = await api.authorizer.decide(_question(user, spec))
+    review["status"] = {"allowed": bool(decision.allowed)}
+    if decision.allowed is False:
+        review["status"]["denied"] = True
+    if decision.reason:
+        review["status"]["reason"] = decision.reason
+    return review
+
+
+def _question(user: User, spec: Obj) -> Question:
+    path = spec.get("nonResourceAttributes")
+    if path is not None:
+        return Question(user, path.get("verb", ""), path=path.get("path", ""))
+    asked = spec["resourceAttributes"]
+    verb, group, resource, subresource, name, namespace = (asked.get(field, "") for field in _ASKED)
+    return Question(user, verb, group, resource, subresource, name, namespace, selector=_selector(asked))
+
+
+def _selector(asked: Obj) -> str:
+    wanted = asked.get("fieldSelector") or {}
+    given = [
+        f"{each['key']}={each['values'][0]}"
+        for each in wanted.get("requirements") or ()
+        if each.get("operator") == "In" and len(each.get("values") or ()) == 1
+    ]
+    return ",".join(given) or str(wanted.get("rawSelector", ""))
+
+
+def _access_errors(spec: Obj) -> list[FieldError]:
+    resource, path = spec.get("resourceAttributes"), spec.get("nonResourceAttributes")
+    if resource is not None and path is not None:
+        why = "cannot be specified in combination with resourceAttributes"
+        return [errors.invalid_value("spec.nonResourceAttributes", _shown(path), why)]
+    if resource is None and path is None:
+        return [errors.invalid_value("spec.resourceAttributes", None, _NEITHER)]
+    return []
+
+
+def _shown(attributes: Obj) -> Obj:
+    """A path's attributes as Go's internal type prints them."""
+    return {"Path": attributes.get("path", ""), "Verb": attributes.get("verb", "")}
+
+
+def _subject_errors(spec: Obj) -> list[FieldError]:
+    if spec.get("user") or spec.get("groups"):
+        return []
+    return [errors.invalid_value("spec.user", "", "at least one of user or group must be specified")]
+
+
+def _metadata_errors(review: Obj, why: str, allowed: tuple[str, ...]) -> list[FieldError]:
+    metadata = review["metadata"]
+    given = {key: value for key, value in metadata.items() if key not in ("managedFields", *allowed)}
+    return [errors.invalid_value("metadata", metadata, why)] if given else []
+
+
+def _refuse(kind: Kind, found: list[FieldError]) -> None:
+    """Raise Invalid; upstream does not name the kind of a review."""
+    if found:
+        raise errors.invalid(Kind(kind.group, kind.version, "", ""), "", found)
+
+
+async def self_subject_rules(api: Api, call: Call, review: Obj) -> Obj:
+    namespace = review["spec"].get("namespace")
+    if not namespace:
+        raise errors.bad_request("no namespace on request")
+    rules, problems = api.rbac.rules_for(call.user, namespace)
+    resources, paths = [], []
+    for rule in rules:
+        if rule.groups or rule.resources:
+            named = {"resourceNames": list(rule.names)} if rule.names else {}
+            found = {"apiGroups": list(rule.groups), "resources": list(rule.resources)} | named
+            resources.append({"verbs": list(rule.verbs)} | found)
+        if rule.paths:
+            paths.append({"verbs": list(rule.verbs), "nonResourceURLs": list(rule.paths)})
+    status = {"resourceRules": resources, "nonResourceRules": paths, "incomplete": False}
+    if problems:
+        status["evaluationError"] = ", ".join(problems)
+    return _bare(call.kind) | {"metadata": {}, "spec": {}, "status": status}
+
+
+def _bare(kind: Kind) -> Obj:
+    return {"kind": kind.kind, "apiVersion": kind.api_version}
+
+
+async def self_subject(api: Api, call: Call, review: Obj) -> Obj:
+    metadata = {"creationTimestamp": rfc3339(api.clock.now())}
+    return _bare(call.kind) | {"metadata": metadata, "status": {"userInfo": user_info(call.user)}}
+
+
+def user_info(user: User) -> Obj:
+    """A user as reviews and admission show one."""
+    found: Obj = {"username": user.name, "uid": user.uid, "groups": list(user.groups)}
+    found["extra"] = {key: list(user.extra[key]) for key in sorted(user.extra)}
+    return {key: value for key, value in found.items() if value}
+
+
+async def token(api: Api, call: Call, review: Obj) -> Obj:
+    spec = review["spec"]
+    if not spec.get("token"):
+        raise errors.bad_request("token is required for TokenReview in authentication")
+    found = await _whose(api, spec["token"], spec.get("audiences") or [])
+    if found is None:
+        review["status"] = {"user": {}, "error": "[invalid bearer token]"}
+    else:
+        user, audiences = found
+        review["status"] = {"authenticated": True, "user": user_info(user), "audiences": audiences}
+    return review
+
+
+async def _whose(api: Api, text: str, audiences: list[str]) -> tuple[User, list[str]] | None:
+    found = await api.accounts.review(text, audiences)
+    own = api.settings.issuer
+    if found or (audiences and own not in audiences):
+        return found
+    try:
+        user = await api.authenticator(Request("GET", "/", "", Headers([("Authorization", f"Bearer {text}")])))
+    except StatusError:
+        return None
+    return user, [own]
+
+
+REVIEWS: dict[Kind, Answer] = {
+    kinds.SUBJECT_ACCESS_REVIEW: subject_access,
+    kinds.LOCAL_SUBJECT_ACCESS_REVIEW: local_subject_access,
+    kinds.SELF_SUBJECT_ACCESS_REVIEW: self_subject_access,
+    kinds.SELF_SUBJECT_RULES_REVIEW: self_subject_rules,
+    kinds.SELF_SUBJECT_REVIEW: self_subject,
+    kinds.TOKEN_REVIEW: token,
+}
