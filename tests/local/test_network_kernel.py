@@ -24,6 +24,7 @@ def machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[str]:
     name = f"t{uuid.uuid4().hex[:6]}-machine"
     path = netns.create(name)
     with netns.entered(path):
+        Path("/proc/sys/net/ipv4/ip_forward").write_text("0")  # a new namespace takes the machine's
         with Netlink() as kernel:
             kernel.apply(
                 netlink.set_link("lo", up=True),
@@ -67,14 +68,13 @@ except ConnectionRefusedError: print("refused")
     return "refused" in run("python3", "-c", script, space=space)
 
 
-def state() -> tuple[str, ...]:
-    return (
-        run("ip", "-o", "link").replace("\\", ""),
-        run("ip", "-o", "-4", "addr"),
-        run("ip", "route"),
-        run("nft", "list", "ruleset"),
-        Path("/proc/sys/net/ipv4/ip_forward").read_text(),
-    )
+def state() -> tuple[object, ...]:
+    """Of the machine, without what settles by itself (a link's carrier)."""
+    with Netlink() as kernel:
+        links = [(link.index, link.name, link.mac, link.up, link.master) for link in kernel.links()]
+        addresses, routes = kernel.addresses(), kernel.routes()
+    forwarding = Path("/proc/sys/net/ipv4/ip_forward").read_text()
+    return links, addresses, set(routes), run("nft", "list", "ruleset"), forwarding
 
 
 def test_nodes_reach_the_host_and_each_other(network: MachineNetwork) -> None:
