@@ -10,13 +10,18 @@ from random import Random
 import pytest
 
 from wherry.aio.http import Chunk, Request, Response, Sink, Upgrade, UpgradedConnection
+from wherry.aio.http import connection as connection_module
+from wherry.aio.http import server as server_module
 from wherry.aio.http.server import Options, Server, serve
 
 Serve = Callable[..., Awaitable[Server]]
 
 
 @pytest.fixture
-async def start() -> AsyncIterator[Serve]:
+async def start(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Serve]:
+    """Servers whose time limits are looked at often, so that tests need not wait for them."""
+    monkeypatch.setattr(server_module, "TICK", 0.02)
+    monkeypatch.setattr(connection_module, "LINGER", 0.1)
     servers: list[Server] = []
 
     async def start(handler, **options) -> Server:

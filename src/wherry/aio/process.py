@@ -36,18 +36,13 @@ async def run(
 
     Raises CommandFailed (only with `check`), TimeoutError, and OSError when it cannot be started.
     """
-    process = await asyncio.create_subprocess_exec(
-        *command,
-        stdin=asyncio.subprocess.PIPE if input is not None else asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-        env=env,
-        start_new_session=True,
-    )
+    starting = asyncio.ensure_future(_start(command, input is not None, env))
     try:
         async with asyncio.timeout(timeout):
+            process = await asyncio.shield(starting)
             stdout, stderr = await process.communicate(input)
-    except BaseException as error:
+    except (asyncio.CancelledError, TimeoutError) as error:
+        process = await starting  # a process that is just being started must not be lost
         kill_group(process.pid)
         await process.wait()
         if isinstance(error, TimeoutError):
@@ -57,6 +52,19 @@ async def run(
     if check and output.code:
         raise CommandFailed(command, output.code, stderr)
     return output
+
+
+async def _start(
+    command: tuple[str, ...], with_input: bool, env: Mapping[str, str] | None
+) -> asyncio.subprocess.Process:
+    return await asyncio.create_subprocess_exec(
+        *command,
+        stdin=asyncio.subprocess.PIPE if with_input else asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+        env=env,
+        start_new_session=True,
+    )
 
 
 def kill_group(pid: int) -> None:
