@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Coroutine
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -52,6 +53,7 @@ class Job:
         self.prober = Prober(parts.engine, parts.clock, self.wake, self._unhealthy)
         self.woken = asyncio.Event()
         self._background: set[asyncio.Task[Any]] = set()
+        self._descriptors: dict[str, ExitStack] = {}
 
     @property
     def uid(self) -> str:
@@ -89,6 +91,15 @@ class Job:
         self.publisher.close()
         for task in list(self._background):
             task.cancel()
+        for container in list(self._descriptors):
+            self.close_descriptors(container)
+
+    def descriptors(self, container: str) -> ExitStack:
+        """Files that are open until a container has been started."""
+        return self._descriptors.setdefault(container, ExitStack())
+
+    def close_descriptors(self, container: str) -> None:
+        self._descriptors.pop(container, ExitStack()).close()
 
     def event(self, type: str, reason: str, message: str, container: str = "") -> None:
         path = podspec.field_path(self.pod, container) if container else ""

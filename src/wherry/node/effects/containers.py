@@ -33,6 +33,7 @@ async def create(job: Job, action: CreateContainer) -> None:
     if container is None or box is None:
         raise Skip
     attempt = container_spec.Attempt(secrets.token_hex(32), box.id, action.attempt, action.delay)
+    job.close_descriptors(action.container)
     try:
         prepared = await _prepare(job, container, action.attempt)
         spec = container_spec.build(job.pod, container, attempt, prepared, job.parts.config)
@@ -50,6 +51,7 @@ async def create(job: Job, action: CreateContainer) -> None:
 
 
 def _failed(job: Job, container: str, reason: str, message: str) -> Skip:
+    job.close_descriptors(container)
     job.failed(container, reason, message)
     job.event("Warning", "Failed", f"Error: {message}", container)
     return Skip()
@@ -64,7 +66,8 @@ async def _prepare(job: Job, container: Obj, attempt: int) -> container_spec.Pre
     known = _image_variables(image) | env
     files = shared_files(job, container)
     files[container_spec.termination_path(container)] = _termination_file(job, container, attempt)
-    return container_spec.Prepared(image, env, binding.bind(container, job.memory.mounted, known), files)
+    mounts = binding.bind(container, job.memory.mounted, known, job.descriptors(container["name"]))
+    return container_spec.Prepared(image, env, mounts, files)
 
 
 def _image_variables(image: Image) -> dict[str, str]:
@@ -111,5 +114,6 @@ async def start(job: Job, action: StartContainer) -> None:
         await job.parts.engine.start(id)
     except EngineError as error:
         raise _failed(job, action.container, _RUN, str(error)) from error
+    job.close_descriptors(action.container)
     job.memory.failures.pop(action.container, None)
     job.event("Normal", "Started", "Container started", action.container)
