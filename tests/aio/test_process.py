@@ -31,7 +31,7 @@ async def written(path: Path) -> None:
 @pytest.mark.parametrize("how", ["timeout", "cancel"])
 async def test_a_command_that_hangs_is_killed_with_its_children(how: str, tmp_path: Path) -> None:
     pids = tmp_path / "pids"
-    hang = run("sh", "-c", f"sleep 1000 & echo $! $$ > {pids}; wait", timeout=0.3 if how == "timeout" else None)
+    hang = run("sh", "-c", f"sleep 60 & echo $! $$ > {pids}; wait", timeout=0.3 if how == "timeout" else None)
     task = asyncio.ensure_future(hang)
     if how == "cancel":
         await asyncio.wait_for(written(pids), 10)
