@@ -232,6 +232,52 @@ def test_a_symlink_in_a_volume_does_not_lead_out_of_it(tmp_path):
     assert list((tmp_path / "outside").iterdir()) == []
 
 
+class Storage:
+    """A claim and a volume that are bound to each other."""
+
+    def __init__(self, world, **source):
+        spec, status = {"volumeName": "pv"}, {"phase": "Bound"}
+        self.claim = {"metadata": {"name": "data", "uid": "c1"}, "spec": spec, "status": status}
+        self.volume = {"metadata": {"name": "pv"}, "spec": {"claimRef": {"uid": "c1"}} | source}
+        world.objects["persistentvolumeclaims", "data"] = self.claim
+        world.objects["persistentvolumes", "pv"] = self.volume
+
+
+async def test_a_claim_is_the_path_of_its_volume(world, tmp_path):
+    (tmp_path / "disk").mkdir()
+    Storage(world, local={"path": str(tmp_path / "disk")})
+    made = await mount(world, {"persistentVolumeClaim": {"claimName": "data", "readOnly": True}})
+    assert made == Mounted(tmp_path / "disk", read_only=True)
+    Storage(world, hostPath={"path": str(tmp_path / "new")})
+    assert (await mount(world, {"persistentVolumeClaim": {"claimName": "data"}})).path == tmp_path / "new"
+
+
+async def test_claims_that_cannot_be_mounted(world, tmp_path):
+    volume = {"persistentVolumeClaim": {"claimName": "data"}}
+    with pytest.raises(VolumeFailed, match='"data" not found'):
+        await mount(world, volume)
+    storage = Storage(world, hostPath={"path": str(tmp_path)})
+    storage.claim["status"] = {"phase": "Pending"}
+    with pytest.raises(VolumeFailed, match="is not bound"):
+        await mount(world, volume)
+    storage = Storage(world, hostPath={"path": str(tmp_path)})
+    storage.volume["spec"]["claimRef"] = {"uid": "another"}
+    with pytest.raises(VolumeFailed, match="not bound to claim"):
+        await mount(world, volume)
+    Storage(world, csi={})
+    with pytest.raises(VolumeFailed, match="not supported"):
+        await mount(world, volume)
+
+
+async def test_an_ephemeral_claim_is_the_pods_own(world, tmp_path):
+    storage = Storage(world, hostPath={"path": str(tmp_path)})
+    world.objects["persistentvolumeclaims", "web-v"] = storage.claim
+    with pytest.raises(VolumeFailed, match="not made for this pod"):
+        await mount(world, {"ephemeral": {}})
+    storage.claim["metadata"]["ownerReferences"] = [{"uid": "u-1"}]
+    assert (await mount(world, {"ephemeral": {}})).path == tmp_path
+
+
 def test_binary_data_of_a_config_map():
     holder = {"data": {"a": "é"}, "binaryData": {"b": base64.b64encode(b"\x00").decode()}}
     assert files.data_of(holder) == {"a": "é".encode(), "b": b"\x00"}

@@ -124,7 +124,8 @@ class Job:
         """What volumes and environment may ask for this pod."""
 
         async def get(kind: Kind, name: str) -> Obj | None:
-            return await self.parts.objects.get(self.uid, kind, meta.namespace(self.pod), name)
+            namespace = meta.namespace(self.pod) if kind.namespaced else ""
+            return await self.parts.objects.get(self.uid, kind, namespace, name)
 
         async def token(audience: str, seconds: int) -> str:
             return await self.parts.tokens.get(self.pod, audience, seconds)

@@ -1,4 +1,5 @@
-"""ConfigMaps and Secrets that pods of this node refer to: each one watched, as long as a pod wants it."""
+"""Objects that pods of this node refer to (ConfigMaps, Secrets, claims and their volumes): each one watched, as long
+as a pod wants it."""
 
 import asyncio
 from collections.abc import Callable
@@ -30,7 +31,8 @@ class Objects:
         self.changed: Callable[[str], None] = lambda uid: None
 
     async def get(self, pod_uid: str, kind: Kind, namespace: str, name: str) -> Obj | None:
-        """The object, None if there is none. From now on the pod is told of its changes. Raises TimeoutError when
+        """The object, None if there is none; `namespace` is empty for cluster-scoped kinds. From now on the pod is
+        told of its changes. Raises TimeoutError when
         the API server does not answer."""
         key = (kind, namespace, name)
         entry = self._entries.get(key) or self._follow(key)
@@ -38,7 +40,7 @@ class Objects:
         if not entry.informer.has_synced:
             async with asyncio.timeout(_PATIENCE):
                 await entry.informer.synced()
-        return entry.informer.get(f"{namespace}/{name}")
+        return entry.informer.get(f"{namespace}/{name}" if namespace else name)
 
     def release(self, pod_uid: str) -> None:
         """The pod needs nothing any more."""
@@ -56,7 +58,9 @@ class Objects:
 
     def _follow(self, key: _Key) -> _Entry:
         kind, namespace, name = key
-        informer = Informer(self._client, kind, namespace, field_selector=f"metadata.name={name}", clock=self._clock)
+        informer = Informer(
+            self._client, kind, namespace or None, field_selector=f"metadata.name={name}", clock=self._clock
+        )
         task = asyncio.create_task(informer.run(), name=f"{kind.plural} {namespace}/{name}")
         entry = self._entries[key] = _Entry(informer, task)
 

@@ -20,7 +20,8 @@ class VolumeFailed(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What a type may ask. `get`: an object of the pod's namespace by kind and name, None if there is none.
+    """What a type may ask. `get`: an object by kind and name, of the pod's namespace where the kind is namespaced,
+    None if there is none.
     `token`: a service-account token for an audience ("" the API server's) and seconds of life. `addresses`: the
     pod's, empty while it has none."""
 
