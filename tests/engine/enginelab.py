@@ -1,6 +1,8 @@
 """An engine over a directory of its own, in cgroups of its own, and the check that it leaves nothing behind."""
 
 import asyncio
+import contextlib
+import os
 import secrets
 from dataclasses import replace
 from pathlib import Path
@@ -18,9 +20,8 @@ PATIENCE = 15.0
 class Lab:
     """`async with Lab(root, images, archive) as lab`: `lab.engine` with the archive's image loaded as `lab.image`."""
 
-    runtime: str | None = None
-
-    def __init__(self, root: Path, images: Path, archive: Path) -> None:
+    def __init__(self, root: Path, images: Path, archive: Path, runtime: str | None = None) -> None:
+        self.runtime = runtime
         self.root, self.images, self.archive = root, images, archive
         self.logs = root.parent / "logs"
         self.prefix = f"wherrytest-{secrets.token_hex(4)}"
@@ -155,3 +156,9 @@ def command_lines() -> list[str]:
 
 def processes_in(lab: Lab, group: str) -> set[int]:
     return cgroupfs.processes(lab.groups.hierarchies, group)
+
+
+def bury(child: int) -> None:
+    """An ended process, if it is our child."""
+    with contextlib.suppress(ChildProcessError):
+        os.waitpid(child, os.WNOHANG)

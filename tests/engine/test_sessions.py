@@ -3,11 +3,21 @@
 import asyncio
 
 import pytest
-from enginelab import PATIENCE, Terminal, command_lines
+from enginelab import PATIENCE, Lab, Terminal, command_lines
 
 from wherry.engine.interface import ContainerNotFound
+from wherry.engine.runtime import tools
 
 pytestmark = pytest.mark.root
+
+
+@pytest.fixture(params=["crun", "runc"])
+async def lab(request, tmp_path, image_folder, busybox):
+    """Both runtimes: their `exec` differ."""
+    if not tools.installed(request.param):
+        pytest.skip(f"there is no {request.param} here")
+    async with Lab(tmp_path / "engine", image_folder, busybox, request.param) as laboratory:
+        yield laboratory
 
 
 async def test_exec_gives_output_and_exit_code(lab):

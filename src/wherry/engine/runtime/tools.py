@@ -30,16 +30,17 @@ def find(runtime: str | None = None) -> Tools:
     """`runtime`: a name or a path instead of the first of crun and runc. Raises RuntimeMissing, saying what to
     install."""
     names = (runtime,) if runtime else ("crun", "runc")
-    found = next((path for name in names if (path := _which(name))), None)
+    found = next((path for name in names if (path := installed(name))), None)
     if found is None:
         raise RuntimeMissing(f"no container runtime: install {' or '.join(names)}")
-    conmon = _which("conmon")
+    conmon = installed("conmon")
     if conmon is None:
         raise RuntimeMissing("no conmon: install the package conmon")
     return Tools(found, conmon)
 
 
-def _which(name: str) -> str | None:
+def installed(name: str) -> str | None:
+    """The path of a program, also where container tools are put without being in anybody's PATH."""
     return shutil.which(name, path=f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin:{_PLACES}")
 
 
