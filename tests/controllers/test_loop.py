@@ -112,7 +112,7 @@ async def test_a_key_waits_until_the_cache_shows_its_own_writes():
     async with running(script) as (client, clock, _, _):
         await client.create(CONFIG_MAP, config())
         await until(clock, lambda: 20 in seen)
-        assert seen == list(range(21))
+        assert seen[:21] == list(range(21))
 
 
 async def test_a_conflict_is_tried_again_without_counting_as_a_failure():

@@ -15,6 +15,7 @@ watches, which key an event concerns, how it calls `plan`). `ALL` is the one lis
 from wherry.controllers.cronjob.controller import CronJobController
 from wherry.controllers.daemonset.controller import DaemonSetController
 from wherry.controllers.deployment.controller import DeploymentController
+from wherry.controllers.disruption.controller import DisruptionController
 from wherry.controllers.endpoints.controller import EndpointsController
 from wherry.controllers.endpointslice.controller import EndpointSliceController
 from wherry.controllers.garbagecollector.controller import GarbageCollector
@@ -27,6 +28,7 @@ from wherry.controllers.rootca.controller import RootCAController
 from wherry.controllers.serviceaccount.controller import ServiceAccountController
 from wherry.controllers.statefulset.controller import StatefulSetController
 from wherry.controllers.tainteviction.controller import TaintEvictionController
+from wherry.controllers.ttlafterfinished.controller import TTLAfterFinishedController
 
 # In the order in which they start: what every pod needs comes first.
 ALL = (
@@ -40,6 +42,8 @@ ALL = (
     DaemonSetController,
     JobController,
     CronJobController,
+    TTLAfterFinishedController,
+    DisruptionController,
     EndpointSliceController,
     EndpointsController,
     NodeLifecycleController,
