@@ -5,8 +5,8 @@ from collections.abc import Awaitable, Callable
 import orjson
 
 from wherry.aio.http.messages import Response, Upgrade
-from wherry.api import errors
-from wherry.apiserver import discovery
+from wherry.api import errors, openapi
+from wherry.apiserver import discovery, health, negotiation
 from wherry.apiserver.core import Api, Call
 
 Verb = Callable[[Api, Call], Awaitable[Response | Upgrade]]
@@ -33,10 +33,6 @@ async def version(api: Api, call: Call) -> Response:
     return Response(200, orjson.dumps(VERSION, option=orjson.OPT_INDENT_2))
 
 
-async def health(api: Api, call: Call) -> Response:
-    return Response(200, b"ok", TEXT, [("X-Content-Type-Options", "nosniff")])
-
-
 async def keys(api: Api, call: Call) -> Response:
     return Response(200, orjson.dumps(api.accounts.signer.jwks()), "application/jwk-set+json")
 
@@ -52,28 +48,52 @@ async def openid(api: Api, call: Call) -> Response:
     return Response(200, orjson.dumps(body))
 
 
+async def openapi_v2(api: Api, call: Call) -> Response:
+    accepts = call.request.headers.get("Accept")
+    if accepts and not any(each in accepts for each in ("json", "*/*", "application/*")):
+        raise errors.not_acceptable(f"only the following media types are accepted: {negotiation.JSON}")
+    return Response(200, openapi.v2(api.kinds))
+
+
+async def openapi_v3(api: Api, call: Call) -> Response:
+    path = call.target.path.removeprefix("/openapi/v3").strip("/")
+    if not path:
+        return Response(200, openapi.v3_index(api.kinds), TEXT)
+    found = openapi.v3(api.kinds, path)
+    return Response(200, found) if found else discovery.not_found()
+
+
 async def not_found(api: Api, call: Call) -> Response:
-    return Response(404, b"404 page not found\n", TEXT, [("X-Content-Type-Options", "nosniff")])
+    return discovery.not_found()
+
+
+async def wrong_method(api: Api, call: Call) -> Response:
+    raise errors.method_not_allowed()
 
 
 PATHS: dict[str, Verb] = {
     "/version": version,
     "/openid/v1/jwks": keys,
     "/.well-known/openid-configuration": openid,
-    "/healthz": health,
-    "/livez": health,
-    "/readyz": health,
+    "/openapi/v2": openapi_v2,
     "/api": discovery.core_versions,
     "/apis": discovery.groups,
 }
+ONLY_GET = ("/version", "/openid/v1/jwks", "/.well-known/openid-configuration", "/openapi/v2")
 
 
 def find(call: Call) -> Verb:
     """What answers a path that is no resource."""
     path = call.target.path.rstrip("/")
     parts = path.split("/")
+    if path in ONLY_GET and call.request.method != "GET":
+        return wrong_method
     if path in PATHS:
         return PATHS[path]
+    if health.concerns(path):
+        return health.answer
+    if path.startswith("/openapi/v3"):
+        return openapi_v3
     if parts[1:2] in (["api"], ["apis"]):
         return discovery.group_or_version
     return not_found

@@ -104,6 +104,18 @@ def _accept_clause(clause: _Clause, watch: bool) -> Accepted | None:
     return None
 
 
+def accept_document(header: str, wanted: tuple[str, str, str]) -> Accepted | None:
+    """The form of a document that has a kind of its own, `wanted` as (group, version, kind), if the client prefers
+    that to the plain one."""
+    for clause in _clauses(header):
+        asked = clause.get("g"), clause.get("v"), clause.get("as")
+        if asked == wanted and clause.type in MEDIA_TYPES:
+            return Accepted(clause.type)
+        if not asked[2]:
+            return None
+    return None
+
+
 def body_format(content_type: str) -> str:
     """`json`, `yaml` or `protobuf`: how a request's object is written. Raises StatusError (415)."""
     kind = content_type.partition(";")[0].strip().lower()

@@ -1,5 +1,6 @@
 """YAML as Kubernetes reads it (YAML 1.1, sigs.k8s.io/yaml) and writes it."""
 
+import re
 from typing import Any
 
 import yaml
@@ -65,7 +66,30 @@ def _message(error: yaml.YAMLError) -> str:
     return f"yaml: line {max(mark.line, 1)}: {problem}"
 
 
+class _GoDumper(_Dumper):  # type: ignore[misc, valid-type]
+    """Chooses quotes as go-yaml does: double ones for text that would be read as something else, blocks for lines."""
+
+    def ignore_aliases(self, data: Any) -> bool:
+        return True
+
+
+# What YAML 1.1 readers make of plain text beyond PyYAML's own rules: numbers as JSON and Go write them.
+_NUMBER = re.compile(r"[-+]?(\.\d+|\d+(\.\d*)?)([eE][-+]?\d+)?|0[bo][0-7_]+|\d[\d_]*|[yYnN]")
+
+
+def _represent_text(dumper: Any, text: str) -> Any:
+    tag = "tag:yaml.org,2002:str"
+    if "\n" in text:
+        return dumper.represent_scalar(tag, text, style="|")
+    if dumper.resolve(ScalarNode, text, (True, False)) != tag or _NUMBER.fullmatch(text):
+        return dumper.represent_scalar(tag, text, style='"')
+    return dumper.represent_scalar(tag, text)
+
+
+_GoDumper.add_representer(str, _represent_text)
+
+
 def dump(document: Any) -> bytes:
-    """As upstream writes it: keys sorted, lists not indented."""
-    text: str = yaml.dump(document, Dumper=_Dumper, default_flow_style=False, allow_unicode=True, width=80)
+    """As upstream writes it: keys sorted, lists not indented, lines never folded."""
+    text: str = yaml.dump(document, Dumper=_GoDumper, default_flow_style=False, allow_unicode=True, width=1 << 30)
     return text.encode()

@@ -4,7 +4,8 @@ v3_index(kinds)           /openapi/v3: where each group version's document is, w
 v3(kinds, "apis/apps/v1") one group version's document
 v2(kinds)                 /openapi/v2: all of it in Swagger 2.0
 
-operations   paths and what can be done with them     components   schemas in the two dialects
+operations   paths of resources and what can be done with them     components   schemas in the two dialects
+others       paths that are no resource
 """
 
 import hashlib
@@ -15,7 +16,7 @@ from typing import Any
 import orjson
 
 from wherry.api.kinds import Kind
-from wherry.api.openapi import components, operations
+from wherry.api.openapi import components, operations, others
 
 VERSION = "1.36"
 
@@ -33,27 +34,40 @@ def _hash(path: str) -> str:
 
 def v3_index(kinds: Iterable[Kind]) -> bytes:
     """The index document."""
-    paths = dict.fromkeys(group_path(kind) for kind in kinds)
+    found = {group_path(kind) for kind in kinds}
+    paths = sorted({*others.PATHS, *found, *(others.group(path) for path in found)})
     entries = {path: {"serverRelativeURL": f"/openapi/v3/{path}?hash={_hash(path)}"} for path in paths}
     return orjson.dumps({"paths": entries})
 
 
 def v3(kinds: Iterable[Kind], path: str) -> bytes | None:
     """The document of a group version by its path in the index; None when there is no such group version."""
+    kinds = tuple(kinds)
     found = tuple(kind for kind in kinds if group_path(kind) == path)
-    return _v3(found) if found else None
+    if found:
+        return _v3(found)
+    groups = {others.group(group_path(kind)) for kind in kinds}
+    return _other(path) if path in others.PATHS or path in groups else None
 
 
 @cache
 def _v3(kinds: tuple[Kind, ...]) -> bytes:
-    dialect = components.V3
-    paths = operations.paths(kinds, dialect)
+    return _document(operations.paths(kinds, components.V3))
+
+
+@cache
+def _other(path: str) -> bytes:
+    return _document(others.paths(path))
+
+
+def _document(paths: dict[str, Any]) -> bytes:
+    schemas = components.closure(_roots(paths), components.V3)
     document = {
         "openapi": "3.0.0",
         "info": {"title": "Kubernetes", "version": VERSION},
         "paths": paths,
         "components": {
-            "schemas": components.closure(_roots(paths), dialect),
+            **({"schemas": schemas} if schemas else {}),
             "securitySchemes": {
                 "BearerToken": {
                     "type": "apiKey",
