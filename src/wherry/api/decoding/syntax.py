@@ -1,6 +1,7 @@
 """JSON itself: parsing with duplicate keys seen, and Go's words for what is not JSON."""
 
 import json
+import re
 from typing import Any
 
 import orjson
@@ -41,9 +42,17 @@ def _no_constant(text: str) -> Any:
 _DECODER = json.JSONDecoder(object_pairs_hook=_pairs, parse_float=Literal, parse_constant=_no_constant)
 
 
+# Any escape; of \\u escapes: a pair of surrogates, or half of one, which Go reads as the replacement character.
+_ESCAPES = re.compile(r"\\(?:u[dD][89abAB]..\\u[dD][c-fC-F]..|(u[dD][89a-fA-F]..)|.)", re.DOTALL)
+
+
+def _paired(escape: "re.Match[str]") -> str:
+    return "\\ufffd" if escape[1] else escape[0]
+
+
 def parse(body: bytes) -> Any:
     """The value of a body, objects as Pairs, fractions as Literal. Raises DecodeError in Go's words."""
-    text = body.decode(errors="replace")
+    text = _ESCAPES.sub(_paired, body.decode(errors="replace"))
     try:
         value, end = _DECODER.raw_decode(text, _blank(text, 0))
         rest = _blank(text, end)

@@ -14,13 +14,23 @@ from types import ModuleType
 
 from wherry.api import Obj
 from wherry.api.kinds import Kind
-from wherry.api.validation import apps, batch, config, metadata, nodes, pods, quotas, services
+from wherry.api.validation import (
+    apps,
+    batch,
+    config,
+    metadata,
+    nodes,
+    persistentvolumes,
+    pods,
+    quotas,
+    services,
+)
 from wherry.api.validation.metadata import Errors
 from wherry.api.validation.rules import Rules
 
 __all__ = ["Errors", "Rules", "validate_create", "validate_update"]
 
-GROUPS: list[ModuleType] = [pods, apps, batch, services, config, quotas, nodes]
+GROUPS: list[ModuleType] = [pods, apps, batch, services, config, quotas, nodes, persistentvolumes]
 
 _RULES: Mapping[str, Rules] = {name: rules for group in GROUPS for name, rules in group.RULES.items()}
 _NONE = Rules()

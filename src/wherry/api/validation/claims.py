@@ -24,7 +24,8 @@ def template_metadata(found: Obj, path: str) -> Check:
             yield forbidden_field(f"{path}.{key}", "cannot be set")
 
 
-def spec(found: Obj, path: str) -> Check:
+def spec(found: Obj, path: str, known_groups: bool = False) -> Check:
+    """The spec of a claim. `known_groups`: it names the groups of its sources since before there was a rule."""
     modes = found.get("accessModes") or []
     if not modes:
         yield required(f"{path}.accessModes", "at least 1 access mode is required")
@@ -38,7 +39,7 @@ def spec(found: Obj, path: str) -> Check:
         yield from fields.subdomain(found["storageClassName"], f"{path}.storageClassName")
     if found.get("volumeMode") is not None:
         yield from fields.one_of(found["volumeMode"], f"{path}.volumeMode", VOLUME_MODES)
-    yield from _sources(found, path)
+    yield from _sources(found, path, known_groups)
     if found.get("volumeAttributesClassName"):
         yield from fields.subdomain(found["volumeAttributesClassName"], f"{path}.volumeAttributesClassName")
 
@@ -53,12 +54,12 @@ def _storage(requests: Obj, path: str) -> Check:
         yield from resources.amount("storage", size, path)
 
 
-def _sources(found: Obj, path: str) -> Check:
+def _sources(found: Obj, path: str, known_groups: bool) -> Check:
     source, reference = found.get("dataSource"), found.get("dataSourceRef")
     if source is not None:
-        yield from _source(source, f"{path}.dataSource")
+        yield from _source(source, f"{path}.dataSource", known_groups)
     if reference is not None:
-        yield from _source(reference, f"{path}.dataSourceRef")
+        yield from _source(reference, f"{path}.dataSourceRef", known_groups)
         if reference.get("namespace"):
             yield from fields.label(reference["namespace"], f"{path}.dataSourceRef.namespace")
     if source is None or reference is None:
@@ -70,10 +71,10 @@ def _sources(found: Obj, path: str) -> Check:
         yield invalid_value(path, {}, "must match dataSourceRef")
 
 
-def _source(source: Obj, path: str) -> Check:
+def _source(source: Obj, path: str, known_group: bool) -> Check:
     yield from fields.needed(source, path, "name", "kind")
     group, kind = source.get("apiGroup") or "", source.get("kind", "")
     if not group and kind != "PersistentVolumeClaim":
         yield invalid_value(path, kind, "must be 'PersistentVolumeClaim' when referencing the default apiGroup")
-    if group:
+    if group and not known_group:
         yield from fields.subdomain(group, f"{path}.apiGroup")

@@ -239,7 +239,7 @@ def flex(source: Obj, path: str) -> Check:
 
 
 _AZURE_MANAGED = ("/subscriptions/{sub-id}/resourcegroups/{group-name}/providers/microsoft.compute/disks/{disk-id}",)
-_AZURE_BLOB = ("https://{account-name}.blob.windows.net/{container-name}/{disk-name}.vhd",)
+_AZURE_BLOB = ("https://{account-name}.blob.core.windows.net/{container-name}/{disk-name}.vhd",)
 
 
 def azure_disk(source: Obj, path: str) -> Check:
@@ -272,6 +272,7 @@ def storage_os(namespaced: bool) -> Source:
 def csi_driver_name(name: str, path: str) -> Check:
     if not name:
         yield required(path)
+        return
     if len(name) > 63:
         yield too_long(path, 63)
     yield from fields.said(path, name, metadata.subdomain(name.lower()))
