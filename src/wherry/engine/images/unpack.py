@@ -8,6 +8,8 @@ root can enter, so set-user-id files and device nodes in it serve nobody on the 
 
 import errno
 import os
+import posixpath
+import shutil
 import stat
 import tarfile
 from collections.abc import Sequence
@@ -22,6 +24,7 @@ _WHITEOUT = ".wh."
 _OPAQUE = ".wh..wh..opq"
 _OPAQUE_ATTRIBUTE = "trusted.overlay.opaque"
 _PAX_ATTRIBUTE = "SCHILY.xattr."
+_SYMLINKS = 40  # that may lead from one to the next, as in the kernel
 _DIRECTORY = os.O_DIRECTORY | os.O_RDONLY
 _KEPT_ATTRIBUTES = ("security.capability", "user.", "system.posix_acl_")
 
@@ -49,6 +52,7 @@ class _Unpacker:
         self._times: list[tuple[str, float]] = []
         self._opaque: set[str] = set()
         self._hidden: set[str] = set()  # whiteouts that this layer made
+        self._followed = 0
         self.size = 0
 
     def __enter__(self) -> "_Unpacker":
@@ -173,8 +177,7 @@ class _Unpacker:
         if not stat.S_ISDIR(mode):
             os.unlink(name, dir_fd=parent)
         elif not member.isdir():
-            self._forget()
-            _remove_tree(parent, name)
+            shutil.rmtree(name, dir_fd=parent)
 
     def _folder(self, path: str) -> int:
         """The folder at `path`, opened; it and those above it are made if they are not there."""
@@ -196,7 +199,10 @@ class _Unpacker:
         """With the owner and rights that they have in the layers below, since theirs would be covered."""
         above, name = os.path.split(path)
         parent = self._folder(above)
-        os.mkdir(name, 0o755, dir_fd=parent)
+        try:
+            os.mkdir(name, 0o755, dir_fd=parent)
+        except FileExistsError:
+            return self._follow(path, os.readlink(name, dir_fd=parent))
         fd = os.open(name, _DIRECTORY | os.O_NOFOLLOW, dir_fd=parent)
         for folder in self._below:
             root = os.open(folder, _DIRECTORY)
@@ -211,6 +217,17 @@ class _Unpacker:
             os.fchown(fd, status.st_uid, status.st_gid)
             os.fchmod(fd, stat.S_IMODE(status.st_mode))
             break
+        return fd
+
+    def _follow(self, path: str, target: str) -> int:
+        """The folder that a symlink at `path` leads to, in a layer that has the link but not the folder."""
+        self._followed += 1
+        if self._followed > _SYMLINKS:
+            raise ImageInvalid(f"a layer's symlinks lead in circles at {path}")
+        inside = posixpath.normpath(posixpath.join("/", posixpath.dirname(path), target)).lstrip("/")
+        fd = os.dup(self._folder(inside))
+        self._forget()
+        self._followed -= 1
         return fd
 
     def _attributes(self, parent: int, name: str, member: tarfile.TarInfo) -> None:
@@ -263,9 +280,3 @@ def _set_attribute(path: str, name: str, value: str) -> None:
     except OSError as error:
         if error.errno not in (errno.EOPNOTSUPP, errno.EPERM):  # the filesystem has none of that kind
             raise
-
-
-def _remove_tree(parent: int, name: str) -> None:
-    import shutil
-
-    shutil.rmtree(name, dir_fd=parent)
