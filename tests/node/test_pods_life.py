@@ -142,6 +142,12 @@ async def test_a_deadline_ends_a_pod(node):
     assert pod["status"]["reason"] == "DeadlineExceeded"
 
 
+async def test_a_pod_that_does_not_fit_is_rejected(node):
+    await node.create("big", SLEEPER | {"resources": {"requests": {"cpu": "1000"}}})
+    pod = await node.until("big", phase("Failed"))
+    assert pod["status"]["reason"] == "OutOfcpu"
+
+
 async def test_several_pods_at_once(node):
     names = [f"p{number}" for number in range(10)]
     await asyncio.gather(*(node.create(name, SLEEPER) for name in names))

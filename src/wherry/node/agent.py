@@ -14,6 +14,8 @@ from wherry.client.informer import Informer
 from wherry.client.interface import Client
 from wherry.engine.interface import Engine
 from wherry.node.parts import Parts
+from wherry.node.plan import admission
+from wherry.node.plan.view import Rejection
 from wherry.node.spec.sandbox import UID
 from wherry.node.volumes import manager
 from wherry.node.worker import PodWorker
@@ -72,8 +74,14 @@ class Agent:
             worker.gone()
 
     def _begin(self, pod: Obj) -> None:
-        worker = self._workers[meta.uid(pod)] = PodWorker(self._parts, pod)
+        worker = self._workers[meta.uid(pod)] = PodWorker(self._parts, pod, self._admit(pod))
         self._tasks.start(self._run(meta.uid(pod), worker), f"pod {meta.key(pod)}")
+
+    def _admit(self, pod: Obj) -> Rejection | None:
+        """Of a pod that no agent has begun with."""
+        if (pod.get("status") or {}).get("startTime"):
+            return None
+        return admission.admit(pod, self._pods.store.values(), self._parts.config.capacity)
 
     async def _run(self, uid: str, worker: PodWorker) -> None:
         try:

@@ -32,8 +32,7 @@ class Objects:
 
     async def get(self, pod_uid: str, kind: Kind, namespace: str, name: str) -> Obj | None:
         """The object, None if there is none; `namespace` is empty for cluster-scoped kinds. From now on the pod is
-        told of its changes. Raises TimeoutError when
-        the API server does not answer."""
+        told of its changes. Raises TimeoutError when the API server does not answer."""
         key = (kind, namespace, name)
         entry = self._entries.get(key) or self._follow(key)
         entry.users.add(pod_uid)

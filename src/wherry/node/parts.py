@@ -17,7 +17,7 @@ from wherry.node.tokens import Tokens
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """`services`: those of all namespaces, as far as known; `machine_hostname`: for pods in the node's network."""
+    """`services`: those of all namespaces, as far as known. `machine_hostname`: for pods in the node's network."""
 
     config: NodeConfig
     client: Client

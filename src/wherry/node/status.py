@@ -3,7 +3,7 @@
 import logging
 
 from wherry.aio.clock import WaitableClock
-from wherry.api import Obj, meta
+from wherry.api import Obj
 from wherry.api.kinds import LEASE, NODE
 from wherry.client.interface import AlreadyExists, ApiError, Client, NotFound
 from wherry.engine.interface import Engine
@@ -109,7 +109,3 @@ class NodeStatus:
         before = self._published.get("conditions") or (self._node.get("status") or {}).get("conditions") or []
         status["conditions"] = nodestatus.conditions(self._machine, load, before, now)
         return status
-
-    @property
-    def uid(self) -> str:
-        return meta.uid(self._node)

@@ -25,8 +25,9 @@ class PodWorker:
     """Drives one pod from its first appearance until nothing of it is left. Everything arrives by `update`, `gone`
     and `wake`; nothing is polled."""
 
-    def __init__(self, parts: Parts, pod: Obj) -> None:
+    def __init__(self, parts: Parts, pod: Obj, rejection: view.Rejection | None = None) -> None:
         self.job = Job(parts, pod)
+        self.job.memory.rejection = rejection
         self.finished = False
         self._gone = False
         self._wake_at: float | None = None

@@ -11,6 +11,8 @@ PodStatus and when to look again. Whoever runs the actions shows their progress 
     stopping     in which order and with how much time containers end
     restarts     restart policies and CrashLoopBackOff
     probing      thresholds of probes and when the next attempt is due
+    admission    whether the node takes a pod that was bound to it
+    demand       what a pod asks of its node
     podspec      reading pods: containers, sidecars, grace periods
     qos          the quality-of-service class
     phase, conditions, container_status, status      the PodStatus

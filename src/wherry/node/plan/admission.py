@@ -1,0 +1,49 @@
+"""Whether the node takes a pod that was bound to it: the scheduler decides on what it knows, the node on what is."""
+
+from collections.abc import Iterable, Mapping
+from decimal import Decimal
+
+from wherry.api import Obj, meta
+from wherry.lib import quantity
+from wherry.node.plan.demand import Amounts, add, requests
+from wherry.node.plan.phase import TERMINAL
+from wherry.node.plan.view import Rejection
+
+_MILLI = {"cpu"}
+
+
+def admit(pod: Obj, others: Iterable[Obj], allocatable: Mapping[str, str]) -> Rejection | None:
+    """None: the pod may run. `others`: the node's other pods."""
+    os = (pod["spec"].get("os") or {}).get("name", "linux")
+    if os != "linux":
+        message = "Failed to admit pod as the OS field doesn't match node OS"
+        return Rejection("PodOSNotSupported", f"Pod was rejected: {message}")
+    return _fits(pod, [each for each in others if _counts(each, pod)], allocatable)
+
+
+def _counts(other: Obj, pod: Obj) -> bool:
+    finished = (other.get("status") or {}).get("phase") in TERMINAL
+    return not finished and meta.uid(other) != meta.uid(pod)
+
+
+def _fits(pod: Obj, others: list[Obj], allocatable: Mapping[str, str]) -> Rejection | None:
+    used: Amounts = {"pods": Decimal(len(others))}
+    for each in others:
+        used = add(used, requests(each))
+    wanted = requests(pod) | {"pods": Decimal(1)}
+    for name in sorted(wanted):
+        if name not in allocatable or not wanted[name]:
+            continue
+        capacity, taken = quantity.parse(allocatable[name]), used.get(name, Decimal(0))
+        if wanted[name] + taken > capacity:
+            numbers = [_shown(name, each) for each in (wanted[name], taken, capacity)]
+            message = (
+                f"Node didn't have enough resource: {name}, requested: {numbers[0]}, used: {numbers[1]}, "
+                f"capacity: {numbers[2]}"
+            )
+            return Rejection(f"OutOf{name}", f"Pod was rejected: {message}")
+    return None
+
+
+def _shown(name: str, amount: Decimal) -> int:
+    return int(amount * 1000 if name in _MILLI else amount)
