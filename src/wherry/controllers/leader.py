@@ -31,7 +31,7 @@ class Terms:
 
     duration: float = 12.0
     deadline: float = 8.0
-    retry: float = 1.5
+    retry: float = 2.0
 
 
 class LostLeadership(Exception):
@@ -112,6 +112,8 @@ class Leader:
             return False
 
     async def _try_once(self) -> bool:
+        if self.leading and await self._write(self._seen):
+            return True
         try:
             lease = await self._client.get(LEASE, self._name, self._namespace)
         except NotFound:
@@ -120,9 +122,13 @@ class Leader:
         self._observe(lease)
         if not may_take(lease, self.identity, self._clock.monotonic() - self._seen_at):
             return False
+        return await self._write(lease)
+
+    async def _write(self, lease: Obj) -> bool:
+        """Take or renew the lease as it was seen. False: it is another one by now."""
         try:
             self._observe(await self._client.update(LEASE, self._held(lease)))
-        except Conflict:
+        except (Conflict, NotFound):
             return False
         return True
 
