@@ -12,12 +12,14 @@ watches, which key an event concerns, how it calls `plan`). `ALL` is the one lis
     pods, services, taints, ownership, templates, intstr   pure rules that several plans need
 """
 
+from wherry.controllers.clusterroleaggregation.controller import ClusterRoleAggregationController
 from wherry.controllers.cronjob.controller import CronJobController
 from wherry.controllers.daemonset.controller import DaemonSetController
 from wherry.controllers.deployment.controller import DeploymentController
 from wherry.controllers.disruption.controller import DisruptionController
 from wherry.controllers.endpoints.controller import EndpointsController
 from wherry.controllers.endpointslice.controller import EndpointSliceController
+from wherry.controllers.endpointslicemirroring.controller import EndpointSliceMirroringController
 from wherry.controllers.garbagecollector.controller import GarbageCollector
 from wherry.controllers.job.controller import JobController
 from wherry.controllers.namespace.controller import NamespaceController
@@ -29,6 +31,7 @@ from wherry.controllers.serviceaccount.controller import ServiceAccountControlle
 from wherry.controllers.statefulset.controller import StatefulSetController
 from wherry.controllers.tainteviction.controller import TaintEvictionController
 from wherry.controllers.ttlafterfinished.controller import TTLAfterFinishedController
+from wherry.controllers.volumeprotection.controller import VolumeProtectionController
 
 # In the order in which they start: what every pod needs comes first.
 ALL = (
@@ -46,8 +49,11 @@ ALL = (
     DisruptionController,
     EndpointSliceController,
     EndpointsController,
+    EndpointSliceMirroringController,
     NodeLifecycleController,
     TaintEvictionController,
     PodGCController,
+    VolumeProtectionController,
+    ClusterRoleAggregationController,
     GarbageCollector,
 )

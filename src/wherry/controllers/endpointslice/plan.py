@@ -71,7 +71,7 @@ def _of_type(
     ports: dict[tuple[Any, ...], list[Obj]] = {}
     for pod in pods:
         pod_ports = services.endpoint_ports(pod, service)
-        key = _ports_key(pod_ports)
+        key = ports_key(pod_ports)
         endpoints = desired.setdefault(key, {})
         ports.setdefault(key, pod_ports)
         on = node(node_name(pod))
@@ -84,7 +84,7 @@ def _of_type(
     changes = _Slices()
     for each in slices:
         if _owned_by(each, service):
-            existing.setdefault(_ports_key(each.get("ports") or ()), []).append(each)
+            existing.setdefault(ports_key(each.get("ports") or ()), []).append(each)
         else:
             changes.delete.append(each)
     for key, endpoints in desired.items():
@@ -241,7 +241,8 @@ def _same_endpoint(one: Obj, other: Obj) -> bool:
     return all(one.get(each) == other.get(each) for each in ("conditions", "nodeName", "zone", "targetRef", "hints"))
 
 
-def _ports_key(ports: Iterable[Obj]) -> tuple[Any, ...]:
+def ports_key(ports: Iterable[Obj]) -> tuple[Any, ...]:
+    """The same for the same ports in any order."""
     return tuple(
         sorted(
             (p.get("name", ""), p.get("port", 0), p.get("protocol", "TCP"), p.get("appProtocol", "")) for p in ports

@@ -1,0 +1,1 @@
+"""Fills cluster roles that are the sum of others, chosen by labels."""
