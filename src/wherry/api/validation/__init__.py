@@ -17,12 +17,17 @@ from wherry.api.kinds import Kind
 from wherry.api.validation import (
     apps,
     batch,
+    classes,
     config,
+    coordination,
+    endpointslices,
     metadata,
     nodes,
     persistentvolumes,
     pods,
+    policy,
     quotas,
+    rbac,
     services,
 )
 from wherry.api.validation.metadata import Errors
@@ -30,7 +35,21 @@ from wherry.api.validation.rules import Rules
 
 __all__ = ["Errors", "Rules", "validate_create", "validate_update"]
 
-GROUPS: list[ModuleType] = [pods, apps, batch, services, config, quotas, nodes, persistentvolumes]
+GROUPS: list[ModuleType] = [
+    apps,
+    batch,
+    classes,
+    config,
+    coordination,
+    endpointslices,
+    nodes,
+    persistentvolumes,
+    pods,
+    policy,
+    quotas,
+    rbac,
+    services,
+]
 
 _RULES: Mapping[str, Rules] = {name: rules for group in GROUPS for name, rules in group.RULES.items()}
 _NONE = Rules()
@@ -51,4 +70,4 @@ def validate_update(kind: Kind, new: Obj, old: Obj, subresource: str = "") -> Er
     """All that is wrong with a change of an object, or of its sub-resource (status, resize, approval, ...)."""
     errors = metadata.check(new, kind.namespaced, metadata.path_segment)
     errors += metadata.check_update(new, old)
-    return errors + of(kind).check_change(new, old, subresource)
+    return errors + of(kind).check_change(new, old, kind.namespaced, subresource)

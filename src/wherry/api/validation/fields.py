@@ -61,6 +61,37 @@ def subdomain(value: str, path: str) -> Check:
     yield from said(path, value, names.dns_subdomain_errors(value))
 
 
+_WILDCARD_FORM = names.pattern_error(
+    "a wildcard DNS-1123 subdomain must start with '*.', followed by a valid DNS subdomain, which must consist of "
+    "lower case alphanumeric characters, '-' or '.' and end with an alphanumeric character",
+    rf"\*\.{names.SUBDOMAIN}",
+    "*.example.com",
+)
+
+
+def host(value: str, path: str) -> Check:
+    """A subdomain, or `*.` and one."""
+    if "*" not in value:
+        yield from subdomain(value, path)
+        return
+    if len(value) > 253:
+        yield invalid_value(path, value, names.too_long(253))
+    if not re.fullmatch(rf"\*\.{names.SUBDOMAIN}", value):
+        yield invalid_value(path, value, _WILDCARD_FORM)
+
+
+def path_segment(value: str, path: str) -> Check:
+    yield from said(path, value, metadata.path_segment(value))
+
+
+def path_segment_or_needed(value: str | None, path: str) -> Check:
+    """Text that can stand in a path, and must be there."""
+    if not value:
+        yield required(path)
+    else:
+        yield from path_segment(value, path)
+
+
 def qualified_name(value: str, path: str) -> Check:
     yield from said(path, value, names.qualified_name_errors(value))
 

@@ -243,17 +243,17 @@ _NEEDS_VALUES = "must be specified when `operator` is 'In' or 'NotIn'"
 _TAKES_NONE = "may not be specified when `operator` is 'Exists' or 'DoesNotExist'"
 
 
-def label_selector(selector: Obj | None, path: str) -> Errors:
-    """A LabelSelector object."""
+def label_selector(selector: Obj | None, path: str, check_values: bool = True) -> Errors:
+    """A LabelSelector object. `check_values`: not for what was there before the values had rules."""
     if selector is None:
         return []
     errors = labels(selector.get("matchLabels"), f"{path}.matchLabels")
     for index, term in enumerate(selector.get("matchExpressions") or ()):
-        errors += _selector_term(term, f"{path}.matchExpressions[{index}]")
+        errors += _selector_term(term, f"{path}.matchExpressions[{index}]", check_values)
     return errors
 
 
-def _selector_term(term: Obj, path: str) -> Errors:
+def _selector_term(term: Obj, path: str, check_values: bool) -> Errors:
     values, operator = term.get("values") or [], term.get("operator", "")
     errors: Errors = []
     if operator in ("In", "NotIn"):
@@ -265,7 +265,7 @@ def _selector_term(term: Obj, path: str) -> Errors:
     else:
         errors.append(invalid_value(f"{path}.operator", operator, "not a valid selector operator"))
     errors += label_name(term.get("key", ""), f"{path}.key")
-    for index, value in enumerate(values):
+    for index, value in enumerate(values if check_values else ()):
         at = f"{path}.values[{index}]"
         errors += [invalid_value(at, value, message) for message in names.label_value_errors(value)]
     return errors
