@@ -15,7 +15,7 @@ from collections.abc import Awaitable, Callable
 from wherry.aio.http.messages import Handler, Request, Response, Upgrade
 from wherry.api import errors
 from wherry.api.errors import StatusError
-from wherry.apiserver import authz, negotiation, routes, verbs
+from wherry.apiserver import authz, negotiation, routes, verbs, warnings
 from wherry.apiserver.authn import impersonation
 from wherry.apiserver.core import Api, Call
 from wherry.apiserver.registry import forms
@@ -45,6 +45,8 @@ async def authorise(api: Api, call: Call) -> None:
 
 
 async def answer(api: Api, call: Call) -> Answer:
+    if call.target.kind in warnings.DEPRECATED:
+        call.warn(warnings.DEPRECATED[call.target.kind])
     return await verbs.find(api, call)(api, call)
 
 

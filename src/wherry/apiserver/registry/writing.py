@@ -12,7 +12,7 @@ from wherry.api.errors import StatusError
 from wherry.api.kinds import Kind
 from wherry.api.patch import managed
 from wherry.api.patch.managed import Writer
-from wherry.apiserver import admission, encoding, strategies, views
+from wherry.apiserver import admission, encoding, strategies, views, warnings
 from wherry.apiserver.admission.attributes import Attributes, Operation
 from wherry.apiserver.authz import escalation
 from wherry.apiserver.core import Api, Call
@@ -137,6 +137,12 @@ def validate(write: Write) -> None:
         raise errors.invalid(write.kind, write.name, found)
 
 
+def warn(write: Write) -> None:
+    """Tell the client what is allowed but odd."""
+    for text in warnings.of(write.kind, write.new, write.old, write.subresource):
+        write.call.warn(text)
+
+
 def admit(write: Write) -> None:
     """Admission that only says yes or no."""
     admission.validate(write.api.mirror, write.attributes())
@@ -160,7 +166,7 @@ Stage = Callable[[Write], Awaitable[None] | None]
 
 # Before the object gets its identity, and after.
 BEGIN: tuple[Stage, ...] = (manage, convert, mutate, escalate)
-FINISH: tuple[Stage, ...] = (allocate, prepare, validate, admit)
+FINISH: tuple[Stage, ...] = (allocate, prepare, validate, warn, admit)
 
 
 async def begin(write: Write) -> None:
