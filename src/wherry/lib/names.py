@@ -10,13 +10,13 @@ if TYPE_CHECKING:
     from random import Random
 
 _LABEL = "[a-z0-9]([-a-z0-9]*[a-z0-9])?"
-_SUBDOMAIN = rf"{_LABEL}(\.{_LABEL})*"
+SUBDOMAIN = rf"{_LABEL}(\.{_LABEL})*"
 _LABEL_1035 = "[a-z]([-a-z0-9]*[a-z0-9])?"
 _QUALIFIED = "([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]"
 _VALUE = f"({_QUALIFIED})?"
 
 _LABEL_RE = re.compile(_LABEL)
-_SUBDOMAIN_RE = re.compile(_SUBDOMAIN)
+_SUBDOMAIN_RE = re.compile(SUBDOMAIN)
 _LABEL_1035_RE = re.compile(_LABEL_1035)
 _QUALIFIED_RE = re.compile(_QUALIFIED)
 _VALUE_RE = re.compile(_VALUE)
@@ -63,7 +63,7 @@ def dns_subdomain_errors(text: str, unit: str = "characters") -> list[str]:
             pattern_error(
                 "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and "
                 "must start and end with an alphanumeric character",
-                _SUBDOMAIN,
+                SUBDOMAIN,
                 "example.com",
             )
         )

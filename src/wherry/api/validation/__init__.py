@@ -15,20 +15,31 @@ from types import ModuleType
 from wherry.api import Obj
 from wherry.api.kinds import Kind
 from wherry.api.validation import (
+    admissionpolicies,
+    apiservices,
     apps,
+    autoscaling,
     batch,
+    certificates,
     classes,
     config,
     coordination,
+    definitions,
+    devices,
     endpointslices,
+    flowcontrol,
     metadata,
+    networking,
     nodes,
     persistentvolumes,
     pods,
     policy,
     quotas,
     rbac,
+    reviews,
     services,
+    storage,
+    webhooks,
 )
 from wherry.api.validation.metadata import Errors
 from wherry.api.validation.rules import Rules
@@ -36,19 +47,30 @@ from wherry.api.validation.rules import Rules
 __all__ = ["Errors", "Rules", "validate_create", "validate_update"]
 
 GROUPS: list[ModuleType] = [
+    admissionpolicies,
+    apiservices,
     apps,
+    autoscaling,
     batch,
+    certificates,
     classes,
     config,
     coordination,
+    definitions,
+    devices,
     endpointslices,
+    flowcontrol,
+    networking,
     nodes,
     persistentvolumes,
     pods,
     policy,
     quotas,
     rbac,
+    reviews,
     services,
+    storage,
+    webhooks,
 ]
 
 _RULES: Mapping[str, Rules] = {name: rules for group in GROUPS for name, rules in group.RULES.items()}

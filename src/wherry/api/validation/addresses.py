@@ -38,6 +38,12 @@ def parse_range(text: str) -> tuple[Address, Network] | None:
     return address, ipaddress.ip_network((address, int(bits)), strict=False)
 
 
+def within(part: Network, whole: Network) -> bool:
+    """Whether a range is a smaller part of another."""
+    smaller = part.version == whole.version and part.prefixlen > whole.prefixlen
+    return smaller and part.network_address in whole
+
+
 def shown(address: Address) -> str:
     """An address as Go prints it: IPv4 within IPv6 as IPv4."""
     inner = mapped(address)

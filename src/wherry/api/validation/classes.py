@@ -23,7 +23,7 @@ def _priority_class(obj: Obj) -> Check:
     elif value > _HIGHEST:
         yield forbidden_field("value", f"maximum allowed value of a user defined priority is {_HIGHEST}")
     if obj.get("preemptionPolicy") is not None:
-        policies = ("Never", "PreemptLowerPriority")
+        policies = ("PreemptLowerPriority", "Never")
         yield from fields.one_of_or_needed(obj["preemptionPolicy"], "preemptionPolicy", policies)
 
 
@@ -50,7 +50,9 @@ def _runtime_class(obj: Obj) -> Check:
         yield from fields.label(obj["handler"], "handler")
     fixed = (obj.get("overhead") or {}).get("podFixed")
     if fixed:
-        yield from resources.requirements({"limits": fixed}, None, "overhead", resources.container_name)
+        yield from resources.requirements(
+            {"limits": dict(sorted(fixed.items()))}, None, "overhead", resources.container_name
+        )
     placement = obj.get("scheduling") or {}
     yield from metadata.labels(placement.get("nodeSelector"), "scheduling.nodeSelector")
     tolerations = placement.get("tolerations") or []
@@ -65,10 +67,13 @@ def _runtime_class(obj: Obj) -> Check:
 
 
 def _runtime_class_update(new: Obj, old: Obj) -> Check:
+    yield from _runtime_class(new)
     yield from metadata.immutable(new.get("handler", ""), old.get("handler", ""), "handler")
 
 
 RULES = {
     "scheduling.k8s.io/v1/PriorityClass": Rules(body=_priority_class, change=_priority_class_update),
-    "node.k8s.io/v1/RuntimeClass": Rules(body=_runtime_class, change=_runtime_class_update, kube_finalizers=False),
+    "node.k8s.io/v1/RuntimeClass": Rules(
+        body=_runtime_class, change=_runtime_class_update, kube_finalizers=False, recheck=True
+    ),
 }

@@ -1,0 +1,5 @@
+"""CustomResourceDefinition."""
+
+from wherry.api.validation.rules import Rules
+
+RULES: dict[str, Rules] = {}

@@ -1,0 +1,5 @@
+"""FlowSchema, PriorityLevelConfiguration."""
+
+from wherry.api.validation.rules import Rules
+
+RULES: dict[str, Rules] = {}

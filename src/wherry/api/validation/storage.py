@@ -1,0 +1,5 @@
+"""StorageClass, CSIDriver, CSINode, CSIStorageCapacity, VolumeAttachment, VolumeAttributesClass."""
+
+from wherry.api.validation.rules import Rules
+
+RULES: dict[str, Rules] = {}

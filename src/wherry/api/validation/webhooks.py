@@ -1,0 +1,5 @@
+"""ValidatingWebhookConfiguration, MutatingWebhookConfiguration."""
+
+from wherry.api.validation.rules import Rules
+
+RULES: dict[str, Rules] = {}
