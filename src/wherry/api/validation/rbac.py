@@ -64,6 +64,19 @@ def _cluster_role_update(new: Obj, old: Obj) -> Check:
 # Bindings
 
 
+def _binding_rules(kinds: tuple[str, ...], namespaced: bool) -> Rules:
+    def body(obj: Obj) -> Check:
+        return _binding(obj, kinds, namespaced)
+
+    def change(new: Obj, old: Obj) -> Check:
+        yield from body(new)
+        if not same(new.get("roleRef"), old.get("roleRef")):
+            shown = internal.shown("rbac.RoleRef", new.get("roleRef") or {})
+            yield invalid_value("roleRef", shown, "cannot change roleRef")
+
+    return Rules(metadata.path_segment, body, change, recheck=True)
+
+
 def _binding(obj: Obj, kinds: tuple[str, ...], namespaced: bool) -> Check:
     role = obj.get("roleRef") or {}
     yield from fields.one_of(role.get("apiGroup", ""), "roleRef.apiGroup", (_GROUP,))
@@ -89,23 +102,9 @@ def _subject(subject: Obj, path: str, namespaced: bool) -> Check:
         yield unsupported(f"{path}.kind", kind, ("ServiceAccount", "User", "Group"))
 
 
-def _role_binding(obj: Obj) -> Check:
-    yield from _binding(obj, ("Role", "ClusterRole"), namespaced=True)
-
-
-def _cluster_role_binding(obj: Obj) -> Check:
-    yield from _binding(obj, ("ClusterRole",), namespaced=False)
-
-
-def _same_role(new: Obj, old: Obj) -> Check:
-    if not same(new.get("roleRef"), old.get("roleRef")):
-        shown = internal.shown("rbac.RoleRef", new.get("roleRef") or {})
-        yield invalid_value("roleRef", shown, "cannot change roleRef")
-
-
 RULES = {
     f"{_GROUP}/v1/Role": Rules(metadata.path_segment, _role, recheck=True),
     f"{_GROUP}/v1/ClusterRole": Rules(metadata.path_segment, _cluster_role, _cluster_role_update),
-    f"{_GROUP}/v1/RoleBinding": Rules(metadata.path_segment, _role_binding, _same_role, recheck=True),
-    f"{_GROUP}/v1/ClusterRoleBinding": Rules(metadata.path_segment, _cluster_role_binding, _same_role, recheck=True),
+    f"{_GROUP}/v1/RoleBinding": _binding_rules(("Role", "ClusterRole"), namespaced=True),
+    f"{_GROUP}/v1/ClusterRoleBinding": _binding_rules(("ClusterRole",), namespaced=False),
 }
