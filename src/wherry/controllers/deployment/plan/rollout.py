@@ -173,7 +173,9 @@ class Rollout:
         if not old or spare <= 0:
             return False
         sizes = _without_unhealthy(old, spare)
-        _take(sizes, scaling.observed([*old, new], "availableReplicas") - least)
+        spare -= scaling.total(old) - sum(sizes.values())
+        # A set that was just shrunk still reports the pods that it had: never more than is spare by the sizes alone.
+        _take(sizes, min(spare, scaling.observed([*old, new], "availableReplicas") - least))
         return self._resize_all(sizes)
 
     def recreate(self, pods: Mapping[str, Sequence[Obj]]) -> None:
