@@ -11,6 +11,7 @@ the full pass, which knows Go's words.
 
     structs   the fast path           shape     the full pass
     scalars   one value at a time     syntax    JSON itself: Go's parse errors, duplicate keys
+    stored    what storing does to an object
 """
 
 from dataclasses import dataclass, field

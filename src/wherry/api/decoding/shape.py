@@ -12,8 +12,6 @@ from wherry.api.decoding.syntax import Pairs
 from wherry.api.schema import Node, go_name
 
 _ABSENT = object()
-# Every other kind is stored as protobuf, which does not tell empty lists from absent ones: both read as null.
-_STORED_AS_JSON = ("io.k8s.apiextensions", "io.k8s.kube-aggregator")
 _STRICT_LIMIT = 100
 
 _ZEROS: dict[str, Any] = {"string": "", "integer": 0, "number": 0.0, "boolean": False, "bytes": ""}
@@ -154,11 +152,8 @@ def zero(node: Node) -> Any:
 def written(present: Obj, node: Node) -> Obj:
     """The fields that Go writes, of an object's values that are not null."""
     out: Obj = {}
-    keeps_empty = node.name.startswith(_STORED_AS_JSON)
     for key, field in node.fields.items():
         value = _field(present.get(key, _ABSENT), field)
-        if field.type in ("list", "map") and not value and value is not _ABSENT and not keeps_empty:
-            value = None
         if value is not _ABSENT:
             out[key] = value
     return out

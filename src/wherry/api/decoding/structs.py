@@ -107,9 +107,7 @@ def _field(node: Node, above: tuple[str, ...]) -> tuple[Any, Any]:
     if node.type == "object":
         return kind, msgspec.field(default_factory=kind)
     if node.type in ("list", "map"):
-        if always:  # an empty one is the full pass' to write
-            return Annotated[kind, msgspec.Meta(min_length=1)] | None, _written(None)
-        return kind, [] if node.type == "list" else {}
+        return (kind | None, _written(None)) if always else (kind, [] if node.type == "list" else {})
     if node.type in ("time", "micro-time", "any"):
         return kind | None if kind is not Any else Any, _written(None)
     if node.type in _WRITTEN_ZEROS:

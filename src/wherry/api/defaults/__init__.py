@@ -137,7 +137,7 @@ def _plan(node: Node) -> _Plan:
     values = _values().get(name, {})
     for key, child in node.fields.items():
         default = values.get(key, child.default)
-        if default is not None:
+        if default is not None and (default or child.pointer or child.write == "always"):
             (plan.absent if child.pointer else plan.zero)[key] = default
         below = _plan(child)
         if not below.idle:

@@ -45,8 +45,15 @@ def _stateful_set_strategy(strategy: Obj, now: float) -> None:
         _rolling(strategy, {"partition": 0})
 
 
+def _stateful_set_spec(spec: Obj, now: float) -> None:
+    """Claim templates always say what they are."""
+    for claim in spec.get("volumeClaimTemplates") or ():
+        claim |= {"apiVersion": "v1", "kind": "PersistentVolumeClaim"}
+
+
 RULES = {
     "apps.v1.DeploymentStrategy": _deployment_strategy,
     "apps.v1.DaemonSetUpdateStrategy": _daemon_set_strategy,
     "apps.v1.StatefulSetUpdateStrategy": _stateful_set_strategy,
+    "apps.v1.StatefulSetSpec": _stateful_set_spec,
 }

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from decimal import ROUND_UP, Decimal
 from typing import Any
 
-from wherry.api import Obj
+from wherry.api import Obj, podresources
 from wherry.lib import quantity
 
 MODE = 0o644
@@ -97,12 +97,30 @@ def _pod(pod: Obj, now: float) -> None:
         resources = container.get("resources") or {}
         if resources.get("limits"):
             resources["requests"] = {**resources["limits"], **(resources.get("requests") or {})}
+    if spec.get("resources"):
+        _of_whole_pod(spec)
     if spec.get("enableServiceLinks") is None:
         spec["enableServiceLinks"] = True
     if spec.get("hostNetwork"):
         for container in containers(spec):
             for port in container.get("ports") or ():
                 port["hostPort"] = port.get("hostPort") or port["containerPort"]
+
+
+def _of_whole_pod(spec: Obj) -> None:
+    """Resources of the pod as a whole that are given in part are completed from its containers'."""
+    resources = spec["resources"]
+    limits, requests = resources.get("limits") or {}, resources.get("requests") or {}
+    if limits or requests:
+        for name, total in podresources.aggregate(spec, "limits").items():
+            if name.startswith("hugepages-") and name not in requests and name not in limits:
+                limits = {**limits, name: podresources.shown(total, podresources.like(spec, "limits", name))}
+    if limits:
+        for name, total in podresources.aggregate(spec, "requests").items():
+            if name in ("cpu", "memory") and name not in requests:
+                requests = {**requests, name: podresources.shown(total, podresources.like(spec, "requests", name))}
+        asked = {name: limits[name] for name in limits if name in ("cpu", "memory") or name.startswith("hugepages-")}
+        resources |= {"limits": limits, "requests": {**asked, **requests}}
 
 
 def _service(service: Obj, now: float) -> None:

@@ -13,7 +13,6 @@ VALUES: Mapping[str, Mapping[str, Any]] = {
         "volumeLifecycleModes": ["Persistent"],
         "requiresRepublish": False,
         "seLinuxMount": False,
-        "preventPodSchedulingIfMissing": False,
     },
 }
 

@@ -11,6 +11,7 @@ from dataclasses import replace
 import orjson
 
 from wherry.api import Obj
+from wherry.api.decoding.stored import as_stored
 from wherry.api.errors import StatusError, apply_conflict, bad_request, quote
 from wherry.api.patch import fieldset, managed, structured
 from wherry.api.patch.fieldset import FieldSet
@@ -35,7 +36,7 @@ def apply(live: Obj | None, config: Obj, node: Node, writer: Writer, force: bool
     merged, left = _apply_as(current, config, node, managers, writer, force)
     if writer.name == "kubectl" and _last_applied(merged):
         merged = _with_last_applied(merged, config)
-    return managed.attach(merged, left)
+    return managed.attach(as_stored(merged, node), left)
 
 
 def bare_zero(node: Node, config: Obj) -> Obj:

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from wherry.api import Obj
 from wherry.api.decoding.shape import zero
+from wherry.api.decoding.stored import as_stored
 from wherry.api.kinds import Kind
 from wherry.api.patch import fieldset, structured
 from wherry.api.patch.fieldset import FieldSet
@@ -160,10 +161,10 @@ def update(live: Obj | None, new: Obj, node: Node, writer: Writer) -> Obj:
     `live` is what was stored before; None for a create."""
     managers = _before(live, new, writer.subresource)
     if not managers and live is not None:
-        return bare(new)
+        return bare(as_stored(new, node))
     old = nothing(node) if live is None else bare(live)
     updated = updated_managers(old, bare(new), node, managers, writer)
-    return attach(new, capped(updated))
+    return attach(as_stored(new, node), capped(updated))
 
 
 @cache

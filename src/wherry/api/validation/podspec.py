@@ -5,7 +5,7 @@ Source: ValidatePodSpec of pkg/apis/core/validation; the order of the rules is t
 
 from collections.abc import Iterator
 
-from wherry.api import Obj
+from wherry.api import Obj, podresources
 from wherry.api.errors import (
     duplicate,
     forbidden_field,
@@ -118,14 +118,14 @@ def _pod_resources(spec: Obj, claims: set[str], path: str) -> Check:
         yield forbidden_field(f"{at}.claims", "claims may not be set for Resources at pod-level")
     yield from resources.requirements(found, claims, at, resources.pod_name)
     requests, limits = found.get("requests") or {}, found.get("limits") or {}
-    for name, total in resources.aggregate(spec, "requests").items():
+    for name, total in podresources.aggregate(spec, "requests").items():
         if name in requests and total > fields.amount(requests[name]):
-            shown = resources.shown(total, requests[name])
+            shown = podresources.shown(total, requests[name])
             message = f"must be greater than or equal to aggregate container requests of {shown}"
             yield invalid_value(f"{at}.requests[{name}]", requests[name], message)
-    for name, total in resources.aggregate(spec, "limits").items():
+    for name, total in podresources.aggregate(spec, "limits").items():
         if resources.is_huge_page(name) and name in limits and total > fields.amount(limits[name]):
-            shown = resources.shown(total, limits[name])
+            shown = podresources.shown(total, limits[name])
             message = f"must be greater than or equal to aggregate container limits of {shown}"
             yield invalid_value(f"{at}.limits[{name}]", limits[name], message)
     for index, container in enumerate(spec.get("containers") or ()):

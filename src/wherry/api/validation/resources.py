@@ -160,36 +160,3 @@ def _claims(found: Any, pod_claims: Collection[str], path: str) -> Check:
             known = f": {', '.join(sorted(pod_claims))}" if pod_claims else " which is empty"
             detail = f"must be one of the names in pod.spec.resourceClaims{known}"
             yield FieldError("FieldValueNotFound", at, claim_name, detail)
-
-
-def aggregate(spec: Obj, way: str) -> dict[str, Any]:
-    """What a pod's containers ask for together: all containers and sidecars, or the largest init container."""
-    total = _sum(spec.get("containers") or (), way)
-    sidecars: dict[str, Any] = {}
-    most: dict[str, Any] = {}
-    for container in spec.get("initContainers") or ():
-        own = _sum((container,), way)
-        if container.get("restartPolicy") == "Always":
-            for resource, value in own.items():
-                total[resource] = total.get(resource, 0) + value
-                sidecars[resource] = sidecars.get(resource, 0) + value
-            own = sidecars
-        else:
-            own = {key: own.get(key, 0) + sidecars.get(key, 0) for key in {*own, *sidecars}}
-        most = {key: max(own.get(key, 0), most.get(key, 0)) for key in {*own, *most}}
-    return {key: max(total.get(key, 0), most.get(key, 0)) for key in {*total, *most}}
-
-
-def _sum(containers: Any, way: str) -> dict[str, Any]:
-    total: dict[str, Any] = {}
-    for container in containers:
-        for resource, value in ((container.get("resources") or {}).get(way) or {}).items():
-            total[resource] = total.get(resource, 0) + fields.amount(value)
-    return total
-
-
-def shown(total: Any, like: str) -> str:
-    """An amount in the same family of units as another."""
-    if like.endswith("i"):
-        return quantity.canonical(f"{total / 1024:f}Ki")
-    return quantity.canonical(total)
