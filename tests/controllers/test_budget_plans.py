@@ -5,7 +5,7 @@ from worldmaking import NOW, deleting, metadata, only, pod, the
 
 from wherry.api import meta
 from wherry.api.kinds import POD_DISRUPTION_BUDGET
-from wherry.controllers.actions import Confirm, Delete, Event, Requeue, UpdateStatus
+from wherry.controllers.actions import Confirm, Delete, Event, Patch, Requeue, UpdateStatus
 from wherry.controllers.attempt import Attempt
 from wherry.controllers.disruption import plan
 from wherry.controllers.ttlafterfinished import plan as ttl
@@ -96,8 +96,8 @@ def test_a_pod_that_was_not_disrupted_after_all_is_cleared():
         {"type": "DisruptionTarget", "status": "True", "lastTransitionTime": rfc3339(NOW - 100)}
     )
     assert plan.stale_target(spared, NOW) == [Requeue(20)]
-    cleared = the(plan.stale_target(spared, NOW + 20), UpdateStatus).obj
-    assert meta.condition(cleared, "DisruptionTarget")["status"] == "False"
+    (condition,) = the(plan.stale_target(spared, NOW + 20), Patch).patch["status"]["conditions"]
+    assert (condition["type"], condition["status"]) == ("DisruptionTarget", "False")
     assert plan.stale_target(deleting(spared), NOW + 20) == []
 
 

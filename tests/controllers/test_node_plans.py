@@ -49,8 +49,8 @@ def test_a_silent_node_is_unknown_first_and_tainted_next():
     actions = watch(silent, health(silence=41), [pod("p", node="n1")])
     assert taints_after(actions, "NoSchedule") == ["node.kubernetes.io/unreachable"]
     assert taints_after(actions, "NoExecute") == ["node.kubernetes.io/unreachable"]
-    marked = the(actions, UpdateStatus)
-    assert marked.kind == POD and not meta.is_true(marked.obj, "Ready")
+    marked = the(actions, Patch)
+    assert marked.kind == POD and marked.patch["status"]["conditions"][0]["status"] == "False"
     assert [each.reason for each in only(actions, Event)] == ["NodeNotReady", "NodeNotReady"]
 
 
@@ -127,9 +127,9 @@ def test_beta_labels_follow():
 def test_pods_are_marked_once_and_again_after_a_failed_pass():
     of = node(ready="False", taints=tainted(taints.NOT_READY) + tainted(taints.NOT_READY, effect="NoSchedule"))
     member = pod("p", node="n1")
-    assert only(watch(of, health(ready="True"), [member]), UpdateStatus)
-    assert not only(watch(of, health(ready="False"), [member]), UpdateStatus)
-    assert only(watch(of, health(ready="False"), [member], retry=True), UpdateStatus)
+    assert only(watch(of, health(ready="True"), [member]), Patch)
+    assert not only(watch(of, health(ready="False"), [member]), Patch)
+    assert only(watch(of, health(ready="False"), [member], retry=True), Patch)
 
 
 STATES = [
@@ -151,10 +151,14 @@ def test_zones_are_counted_by_their_labels():
     a = node("a", **{"topology.kubernetes.io/zone": "z"})
     b = node("b", ready="False", **{"topology.kubernetes.io/zone": "z"})
     out = node("out", ready="False", **{zones.EXCLUDED: ""})
-    found = zones.survey([a, b, out])
-    assert list(found.values()) == [zones.Zone(1, 1)]
-    assert not zones.all_disrupted(found)
-    assert zones.all_disrupted(zones.survey([b]))
+    tally = zones.Tally()
+    for each in (a, b, out):
+        tally.change(None, each)
+    assert list(tally.zones.values()) == [zones.Zone(1, 1)] and not tally.all_disrupted
+    tally.change(a, None)
+    assert list(tally.zones.values()) == [zones.Zone(0, 1)] and tally.all_disrupted
+    tally.change(b, None)
+    assert tally.zones == {} and not tally.all_disrupted
 
 
 def test_nodes_of_a_zone_are_given_up_one_by_one():

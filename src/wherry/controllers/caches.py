@@ -6,10 +6,11 @@ from collections.abc import Callable, Iterable, Iterator
 from wherry.aio.clock import WaitableClock
 from wherry.aio.tasks import Tasks
 from wherry.api import Obj, meta
-from wherry.api.kinds import BUILTIN, CUSTOM_RESOURCE_DEFINITION, EVENT, Kind
+from wherry.api.kinds import BUILTIN, CUSTOM_RESOURCE_DEFINITION, EVENT, POD, Kind
 from wherry.client.informer import Informer, without_managed_fields
 from wherry.client.interface import Client
 from wherry.controllers.crds import served_kinds
+from wherry.controllers.pods import essence
 
 Handler = Callable[[Kind, Obj | None, Obj | None], object]
 
@@ -29,9 +30,9 @@ class Caches:
         self._tasks: Tasks | None = None
 
     def of(self, kind: Kind) -> Informer:
-        """Whole objects of a kind."""
+        """Objects of a kind: whole, but for pods, of which there are many (`pods.essence`)."""
         informer = self._informer(kind)
-        informer.project = without_managed_fields
+        informer.project = essence if kind == POD else without_managed_fields
         return informer
 
     def watched(self, kind: Kind) -> Informer | None:

@@ -8,7 +8,7 @@ from wherry.api.kinds import POD, POD_DISRUPTION_BUDGET
 from wherry.controllers.actions import Action, Actions, Event, Requeue, UpdateStatus
 from wherry.controllers.attempt import Attempt
 from wherry.controllers.intstr import scaled
-from wherry.controllers.pods import is_ready, is_terminal
+from wherry.controllers.pods import condition_patch, is_ready, is_terminal
 from wherry.lib.timestamps import parse, rfc3339
 
 ALLOWED = "DisruptionAllowed"
@@ -152,7 +152,4 @@ def stale_target(pod: Obj, now: float) -> Actions:
     left = parse(condition["lastTransitionTime"]) + STALE_TIMEOUT - now
     if left > 0:
         return [Requeue(left)]
-    kept = [each for each in pod["status"]["conditions"] if each["type"] != "DisruptionTarget"]
-    cleared = {"type": "DisruptionTarget", "status": "False", "lastTransitionTime": rfc3339(now)}
-    status = {**pod["status"], "conditions": [*kept, cleared]}
-    return [UpdateStatus(POD, {**pod, "status": status})]
+    return [condition_patch(pod, {"type": "DisruptionTarget", "status": "False", "lastTransitionTime": rfc3339(now)})]

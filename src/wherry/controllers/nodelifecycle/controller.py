@@ -27,7 +27,7 @@ class NodeLifecycleController:
         self._health: dict[str, plan.Health] = {}
         self._gone: dict[str, Obj] = {}
         self._pace = zones.Pace()
-        self._zones: dict[str, zones.Zone] | None = None
+        self._tally = zones.Tally()
         self._halted = False
         self.watches: Sequence[Watch] = (Watch(NODE, self._node_changed), Watch(LEASE, self._lease_changed))
 
@@ -39,10 +39,9 @@ class NodeLifecycleController:
             self._gone[meta.name(node)] = node
         elif meta.name(node) in self._health:
             self._listen(new)
-        if old is None or new is None or meta.is_true(old, "Ready") != meta.is_true(new, "Ready"):
-            self._zones = None
-            if self._nothing_ready() != self._halted:
-                return list(self._nodes.store)
+        self._tally.change(old, new)
+        if self._tally.all_disrupted != self._halted:
+            return list(self._nodes.store)
         return [meta.name(node)]
 
     def _lease_changed(self, old: Obj | None, new: Obj | None) -> Iterable[str]:
@@ -60,17 +59,9 @@ class NodeLifecycleController:
         self._health[name] = heard
         return heard
 
-    def _nothing_ready(self) -> bool:
-        return zones.all_disrupted(self._survey())
-
-    def _survey(self) -> dict[str, zones.Zone]:
-        if self._zones is None:
-            self._zones = zones.survey(self._nodes.store.values())
-        return self._zones
-
     def _note_disruption(self) -> None:
         """When the first node comes back after all were silent, all get a whole grace period to speak up."""
-        halted = self._nothing_ready()
+        halted = self._tally.all_disrupted
         if self._halted and not halted:
             now = self._clock.monotonic()
             self._health = {name: plan.heard_now(health, now) for name, health in self._health.items()}
@@ -84,7 +75,7 @@ class NodeLifecycleController:
         health = self._listen(node)
         self._note_disruption()
         zone = zones.zone_of(node)
-        rate = self._survey().get(zone, zones.Zone()).rate
+        rate = self._tally.rate(zone)
         monotonic = self._clock.monotonic()
         licence = zones.Licence(self._halted, lambda: self._pace.wait(zone, rate, monotonic))
         pods = self._pods.by

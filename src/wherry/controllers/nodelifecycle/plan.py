@@ -12,7 +12,7 @@ from wherry.controllers import taints
 from wherry.controllers.actions import Action, Actions, Event, Requeue, Together, Update, UpdateStatus
 from wherry.controllers.attempt import Attempt
 from wherry.controllers.nodelifecycle.zones import Licence
-from wherry.controllers.pods import created_at
+from wherry.controllers.pods import condition_patch, created_at
 from wherry.lib.timestamps import rfc3339
 
 # Seconds of silence after which a node counts as unreachable; a new node gets longer for its first status.
@@ -156,9 +156,8 @@ def _mark_pods(node: Obj, pods: Iterable[Obj], health: Health, now: float) -> li
         ready = meta.condition(pod, "Ready")
         if ready is None or ready.get("status") == "False":
             continue
-        conditions = [dict(each) for each in pod["status"]["conditions"]]
-        meta.set_condition(conditions, {"type": "Ready", "status": "False"}, now)
-        updates.append(UpdateStatus(POD, {**pod, "status": {**pod["status"], "conditions": conditions}}))
+        changed = {"type": "Ready", "status": "False", "lastTransitionTime": rfc3339(now)}
+        updates.append(condition_patch(pod, changed))
         actions.append(Event(POD, pod, "Warning", "NodeNotReady", "Node is not ready"))
     return [*actions, Together(updates)] if updates else actions
 

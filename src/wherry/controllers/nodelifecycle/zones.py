@@ -3,7 +3,7 @@
 Source: upstream's pkg/controller/nodelifecycle (handleDisruption) and its defaults.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -46,20 +46,31 @@ class Zone:
         return RATE
 
 
-def survey(nodes: Iterable[Obj]) -> dict[str, Zone]:
-    zones: dict[str, Zone] = {}
-    for node in nodes:
-        if EXCLUDED in meta.labels(node):
-            continue
-        zone = zones.get(zone_of(node), Zone())
-        ready = meta.is_true(node, "Ready")
-        zones[zone_of(node)] = Zone(zone.ready + ready, zone.not_ready + (not ready))
-    return zones
+@dataclass(slots=True)
+class Tally:
+    """Ready and other nodes by zone, kept up to date by events: a survey at each would be quadratic in an outage."""
 
+    zones: dict[str, Zone] = field(default_factory=dict)
 
-def all_disrupted(zones: Mapping[str, Zone]) -> bool:
-    """No node anywhere is ready: more likely the fault is on this side, and nobody is evicted."""
-    return bool(zones) and all(zone.state == "FullDisruption" for zone in zones.values())
+    def change(self, old: Obj | None, new: Obj | None) -> None:
+        """A node came (old is None), changed or went (new is None)."""
+        for node, step in ((old, -1), (new, 1)):
+            if node is None or EXCLUDED in meta.labels(node):
+                continue
+            zone = self.zones.get(zone_of(node), Zone())
+            ready = meta.is_true(node, "Ready")
+            changed = Zone(zone.ready + step * ready, zone.not_ready + step * (not ready))
+            self.zones[zone_of(node)] = changed
+            if not changed.ready and not changed.not_ready:
+                del self.zones[zone_of(node)]
+
+    @property
+    def all_disrupted(self) -> bool:
+        """No node anywhere is ready: more likely the fault is on this side, and nobody is evicted."""
+        return bool(self.zones) and all(zone.state == "FullDisruption" for zone in self.zones.values())
+
+    def rate(self, zone: str) -> float:
+        return self.zones.get(zone, Zone()).rate
 
 
 @dataclass(frozen=True, slots=True)

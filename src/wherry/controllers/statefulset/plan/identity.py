@@ -81,23 +81,7 @@ def with_storage(stateful_set: Obj, spec: Obj, number: int) -> Obj:
     return {**spec, "volumes": claims + [each for each in spec.get("volumes") or () if each["name"] not in names]}
 
 
-def repaired(stateful_set: Obj, pod: Obj) -> Obj | None:
-    """The pod with its identity and storage set right; None if they are."""
-    number = ordinal(pod)
-    name_matches = meta.labels(pod).get(POD_NAME) == meta.name(pod)
-    if name_matches and _storage_matches(stateful_set, pod, number):
-        return None
-    labels = {**meta.labels(pod), **identity_labels(stateful_set, number)}
-    spec = pod["spec"] if _storage_matches(stateful_set, pod, number) else with_storage(
-        stateful_set, pod["spec"], number
-    )  # fmt: skip
-    return {**pod, "metadata": {**pod["metadata"], "labels": labels}, "spec": spec}
-
-
-def _storage_matches(stateful_set: Obj, pod: Obj, number: int) -> bool:
-    claims = {
-        each["name"]: each["persistentVolumeClaim"]["claimName"]
-        for each in pod["spec"].get("volumes") or ()
-        if each.get("persistentVolumeClaim")
-    }
-    return all(claims.get(meta.name(t)) == claim_name(stateful_set, t, number) for t in claim_templates(stateful_set))
+def missing_labels(stateful_set: Obj, pod: Obj) -> dict[str, str]:
+    """The labels of its number that a pod lacks (an adopted one, say). Its volumes cannot be changed any more."""
+    wanted = identity_labels(stateful_set, ordinal(pod))
+    return {key: value for key, value in wanted.items() if meta.labels(pod).get(key) != value}

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from wherry.api import Obj, meta
 from wherry.api.kinds import POD, STATEFUL_SET
 from wherry.controllers import pods as facts
-from wherry.controllers.actions import Action, Create, Delete, Event, Requeue, Together, Update
+from wherry.controllers.actions import Action, Create, Delete, Event, Patch, Requeue, Together
 from wherry.controllers.history import template_of
 from wherry.controllers.intstr import scaled
 from wherry.controllers.statefulset.plan import claims, identity
@@ -94,8 +94,9 @@ class Rollout:
             actions += claims.missing(self._set, number, self._claim)
         if self._in_order and not self._is_available(pod):
             return actions + claims.owned_right(self._set, pod, self._claim), False
-        if (repaired := identity.repaired(self._set, pod)) is not None:
-            actions += [*claims.missing(self._set, number, self._claim), self._repair(repaired)]
+        if labels := identity.missing_labels(self._set, pod):
+            patch = {"metadata": {"uid": meta.uid(pod), "labels": labels}}
+            actions.append(Patch(POD, meta.name(pod), meta.namespace(pod), patch, missing_ok=True))
         return actions + claims.owned_right(self._set, pod, self._claim), True
 
     def _create(self, pod: Obj, number: int) -> list[Action]:
@@ -150,11 +151,6 @@ class Rollout:
     def _delete(self, pod: Obj) -> Delete:
         return Delete(
             POD, pod, done=self._event("Delete", pod, "Normal"), failed=self._event("Delete", pod, "Warning")
-        )
-
-    def _repair(self, pod: Obj) -> Update:
-        return Update(
-            POD, pod, done=self._event("Update", pod, "Normal"), failed=self._event("Update", pod, "Warning")
         )
 
     def _event(self, verb: str, pod: Obj, type: str) -> Event:
