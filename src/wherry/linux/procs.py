@@ -102,9 +102,11 @@ def state(pid: int) -> str:
 
 def open_pidfd(pid: int, started: int = 0) -> int | None:
     """A pidfd, or None if the process is gone (or, with `started`, if the pid is another process's now)."""
+    if pid <= 0:
+        return None
     try:
         fd = os.pidfd_open(pid)
-    except (ProcessLookupError, OverflowError, ValueError):
+    except ProcessLookupError:
         return None
     if started and start_time(pid) != started:
         os.close(fd)

@@ -27,6 +27,10 @@ _ATTEMPTS = 5
 _PAUSE = 0.2  # seconds before the second attempt; twice as many before each further one
 
 
+class _WrongContent(ImagePullFailed):
+    """The registry itself has something else under this digest: asking again is of no use."""
+
+
 class Pulled:
     """`digest` is what the reference named: an image's manifest, or the index it was chosen from."""
 
@@ -123,7 +127,7 @@ class Pull:
                 await self._attempt(wanted, part)
                 return
             except (ImagePullFailed, OSError) as error:
-                if attempt == _ATTEMPTS:
+                if attempt == _ATTEMPTS or isinstance(error, _WrongContent):
                     raise ImagePullFailed(f"{wanted.digest}: {error}") from error
             await asyncio.sleep(pause)
             pause *= 2
@@ -143,7 +147,9 @@ class Pull:
             await stream.aclose()
         if digest.hexdigest() != wanted.digest.partition(":")[2]:
             part.unlink()
-            raise ImagePullFailed("its content has another digest")
+            if begin:  # what an earlier attempt left may have been bad
+                raise ImagePullFailed("its content has another digest")
+            raise _WrongContent("its content has another digest")
         self._blobs.adopt(part, wanted.digest)
 
 

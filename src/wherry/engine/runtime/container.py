@@ -165,6 +165,7 @@ class LiveContainer:
         written = conmon.exit_code(self.paths)
         if written is not None:
             code, at, message = *written, ""
+            at = max(at, self.record.started_at)  # a file's time is coarser than the clock
         elif self._first is not None:
             code, at, message = _KILLED, time.time(), "the container's monitor was killed"
             Watch(self._first, lambda _: None)  # its child is ours to bury now

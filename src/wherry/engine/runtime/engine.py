@@ -35,6 +35,8 @@ from wherry.linux import procs
 
 log = logging.getLogger(__name__)
 
+_LOCK_ATTEMPTS, _LOCK_PAUSE = 20, 0.05  # seconds
+
 
 class LocalEngine:
     """Containers of one node, on this machine. Implements `wherry.engine.interface.Engine`."""
@@ -176,7 +178,7 @@ async def open(root: Path, images: Path, runtime: str | None = None, subreaper: 
     """See `wherry.engine.open`."""
     layout = Layout(root.resolve())
     layout.make()
-    lock = _lock(layout.lock)
+    lock = await _lock(layout.lock)
     try:
         found = tools.find(runtime)
         if subreaper:
@@ -201,12 +203,15 @@ async def open(root: Path, images: Path, runtime: str | None = None, subreaper: 
     return engine
 
 
-def _lock(path: Path) -> int:
-    """One engine a directory. Raises EngineError."""
+async def _lock(path: Path) -> int:
+    """One engine a directory. Raises EngineError. A child that a killed engine was just giving birth to may keep the
+    lock for a moment longer, until it has become another program."""
     fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(fd)
-        raise EngineError(f"another engine uses {path.parent}") from None
-    return fd
+    for _ in range(_LOCK_ATTEMPTS):
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return fd
+        except BlockingIOError:
+            await asyncio.sleep(_LOCK_PAUSE)
+    os.close(fd)
+    raise EngineError(f"another engine uses {path.parent}")
