@@ -69,11 +69,15 @@ class Story:
         self.times.append((title, time.monotonic() - began))
         print(f"  {self.times[-1][1]:.2f} s", flush=True)
 
-    def wherry(self, *words: str) -> None:
-        """The `wherry` command, as a user types it."""
+    def wherry(self, *words: str) -> int:
+        """The exit code of the `wherry` command, as a user types it."""
         command = [sys.executable, "-m", "wherry", *words, "--profile", self.profile]
         print(f"  $ wherry {' '.join(command[3:])}", flush=True)
-        if subprocess.run(command, cwd=ROOT, check=False).returncode:
+        return subprocess.run(command, cwd=ROOT, check=False).returncode
+
+    def must(self, *words: str) -> None:
+        """`wherry`, which has to end with 0."""
+        if self.wherry(*words):
             raise Failed(f"`wherry {words[0]}` failed")
 
     def summary(self) -> None:
@@ -160,9 +164,9 @@ async def show(story: Story, client: Client) -> None:
         for name, address in addresses.items():
             say(f"{name} {address}")
     with story.step("Make images from Debian packages"):
-        story.wherry("image", "make", "busybox", "python", "redis")
+        story.must("image", "make", "busybox", "python", "redis")
     with story.step("Deploy the guestbook"):
-        story.wherry("apply", "-f", "examples/02-guestbook")
+        story.must("apply", "-f", "examples/02-guestbook")
         await asyncio.gather(rolled_out(client, "redis"), rolled_out(client, "guestbook"))
     service = await client.get(kinds.SERVICE, "guestbook", "default")
     with story.step("Write and read through the cluster IP"):
@@ -190,9 +194,12 @@ def main() -> int:
     parser.add_argument("--keep", action="store_true", help="leave the cluster running")
     given = parser.parse_args()
     story = Story(given.profile)
+    if layout(story.profile).directory.exists():
+        print(f"there is a cluster {story.profile!r} already: delete it, or choose another -p", file=sys.stderr)
+        return 1
     try:
         with story.step("Start a cluster of two nodes"):
-            story.wherry("start", "--nodes", "2")
+            story.must("start", "--nodes", "2")
         asyncio.run(tell(story))
     except (Failed, TimeoutError) as error:
         print(f"\nthe demo failed: {error or 'it took too long'}", file=sys.stderr)
@@ -201,7 +208,7 @@ def main() -> int:
     finally:
         if not given.keep:
             with story.step("Clean up"):
-                story.wherry("delete")
+                story.must("delete")
     story.summary()
     return 0
 

@@ -84,6 +84,27 @@ def test_a_port_in_use_is_named_with_its_owner_and_nothing_is_left(cluster):
     assert cluster.leftovers() == []
 
 
+def test_a_server_that_cannot_start_is_not_waited_for(cluster):
+    """Somebody takes the port while the cluster starts: between two of the server's lives, here."""
+    cluster.ok("start", "--no-wait")
+    until(lambda: cluster.has_namespace("default"))
+    with socket.socket() as thief:
+        thief.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        os.kill(cluster.pids()["apiserver"], signal.SIGKILL)
+        until(lambda: _takes(thief, cluster.config.port))
+        thief.listen()
+        done = cluster.wherry("start", "--timeout", "60")
+    assert done.returncode == 69 and "already in use" in done.stderr and "--port" in done.stderr
+
+
+def _takes(thief: socket.socket, port: int) -> bool:
+    try:
+        thief.bind(("127.0.0.1", port))
+    except OSError:
+        return False
+    return True
+
+
 def test_a_stopped_cluster_can_move_to_another_port(cluster):
     cluster.ok("start", "--no-wait")
     cluster.ok("stop")

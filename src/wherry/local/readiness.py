@@ -6,6 +6,7 @@ Only the API server's first answer is asked for again and again; everything afte
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Collection
+from pathlib import Path
 
 from wherry.api import Obj, kinds, meta
 from wherry.api.kinds import Kind
@@ -13,10 +14,15 @@ from wherry.client.interface import ApiError, Client, Gone, Unreachable
 from wherry.client.rest import from_kubeconfig
 from wherry.lib import timestamps
 from wherry.local.config import ClusterConfig
-from wherry.local.errors import NotReady
+from wherry.local.errors import NotReady, NotStarted
+from wherry.local.layout import Layout
 from wherry.local.start import Started, Step
+from wherry.local.supervisor import records
+from wherry.local.supervisor.parts import APISERVER
 
 KNOCK = 0.01  # seconds between attempts; a refused connection costs next to nothing
+ANSWER = 1.0  # seconds; whoever listens there and takes longer is not the server
+LIVES = 3  # processes, until it is clear that no further one will stay
 NOISE = 0.3  # seconds after which a watch that broke is tried again
 
 
@@ -27,7 +33,9 @@ async def wait(started: Started, step: Step, timeout: float) -> None:
     client = from_kubeconfig(layout.admin_kubeconfig)
     try:
         with step("Waiting for the API server"):
-            await _within(deadline, _answers(client), "the API server does not answer; see `wherry logs apiserver`")
+            await _within(
+                deadline, _answers(client, layout), "the API server does not answer; see `wherry logs apiserver`"
+            )
         with step(f"Waiting for {_nodes(config)}"):
             waiting = {node.name for node in config.nodes}
             await _within(deadline, _all_ready(client, waiting, started.since), lambda: _not_ready(waiting))
@@ -66,14 +74,19 @@ def is_ready(node: Obj, since: float = 0) -> bool:
     return condition.get("status") == "True" and heard >= int(since)
 
 
-async def _answers(client: Client) -> None:
-    while True:
+async def _answers(client: Client, layout: Layout) -> None:
+    """Raises NotStarted when the server ends again and again: waiting would not help."""
+    lives: set[int | None] = set()
+    while len(lives) <= LIVES:
         try:
-            if (await client.request("GET", "/readyz")).status == 200:
-                return
-        except Unreachable:
+            async with asyncio.timeout(ANSWER):
+                if (await client.request("GET", "/readyz")).status == 200:
+                    return
+        except (Unreachable, TimeoutError):
             pass
+        lives.add(records.pid_of(layout.run, APISERVER))
         await asyncio.sleep(KNOCK)
+    raise NotStarted(f"the API server cannot start; its last words: {last_line(layout.logs / f'{APISERVER}.log')}")
 
 
 async def _all_ready(client: Client, waiting: set[str], since: float) -> None:
@@ -93,6 +106,12 @@ async def _within(deadline: float, work: Awaitable[object], reason: str | Callab
             await work
     except TimeoutError:
         raise NotReady(reason if isinstance(reason, str) else reason()) from None
+
+
+def last_line(path: Path) -> str:
+    """Of a log, "" if it has none."""
+    lines = path.read_text(errors="replace").split("\n") if path.exists() else []
+    return next((line.strip() for line in reversed(lines) if line.strip()), "")
 
 
 def _nodes(config: ClusterConfig) -> str:

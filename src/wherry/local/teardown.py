@@ -20,6 +20,7 @@ from wherry.local.errors import ConfigError
 from wherry.local.layout import Layout
 from wherry.local.start import Step, remove_if_empty
 from wherry.local.supervisor import guardian, records
+from wherry.local.supervisor.parts import APISERVER
 from wherry.pki.files import locked, locked_directory
 
 PARENT = "wherry"  # the cgroup that the profiles' cgroups are in
@@ -37,11 +38,11 @@ def stop(layout: Layout, step: Step, grace: float = GRACE) -> bool:
         return False
     _end(layout, [guardian.NAME])
     with step("Stopping the nodes and the controllers"):
-        _end(layout, [name for name in names if name != "apiserver"])
+        _end(layout, [name for name in names if name != APISERVER])
     with step("Stopping containers"):
         _end_containers(layout, grace)
     with step("Stopping the API server"):
-        _end(layout, ["apiserver"])
+        _end(layout, [APISERVER])
     return True
 
 

@@ -6,6 +6,8 @@ from wherry.local.config import ClusterConfig, NodeConfig
 from wherry.local.layout import Layout
 from wherry.local.supervisor.spawn import WHERRY
 
+APISERVER = "apiserver"
+
 
 @dataclass(frozen=True, slots=True)
 class Part:
@@ -30,7 +32,7 @@ def _apiserver(config: ClusterConfig, layout: Layout) -> Part:
         "--service-cidr": config.service_cidr,
     }
     addresses = ("--bind-address", "127.0.0.1", "--bind-address", config.gateway)
-    return _part("apiserver", "apiserver", *_flat(flags), *addresses)
+    return _part(APISERVER, "apiserver", *_flat(flags), *addresses)
 
 
 def _node(config: ClusterConfig, layout: Layout, node: NodeConfig) -> Part:
