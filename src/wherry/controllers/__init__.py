@@ -26,6 +26,7 @@ from wherry.controllers.namespace.controller import NamespaceController
 from wherry.controllers.nodelifecycle.controller import NodeLifecycleController
 from wherry.controllers.podgc.controller import PodGCController
 from wherry.controllers.replicaset.controller import ReplicaSetController, ReplicationControllerController
+from wherry.controllers.resourcequota.controller import ResourceQuotaController
 from wherry.controllers.rootca.controller import RootCAController
 from wherry.controllers.serviceaccount.controller import ServiceAccountController
 from wherry.controllers.statefulset.controller import StatefulSetController
@@ -55,5 +56,6 @@ ALL = (
     PodGCController,
     VolumeProtectionController,
     ClusterRoleAggregationController,
+    ResourceQuotaController,
     GarbageCollector,
 )

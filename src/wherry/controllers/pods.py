@@ -16,9 +16,12 @@ DELETION_COST = "controller.kubernetes.io/pod-deletion-cost"
 _PHASE_ORDER = {"Pending": 0, "Unknown": 1, "Running": 2}
 
 
-_CONTAINER = ("name", "restartPolicy", "ports")
+_CONTAINER = ("name", "restartPolicy", "ports", "resources")
 _VOLUME = ("name", "persistentVolumeClaim", "ephemeral")
-_SPEC = ("nodeName", "tolerations", "hostname", "subdomain", "affinity", "restartPolicy")
+_SPEC = (
+    "nodeName", "tolerations", "hostname", "subdomain", "affinity", "restartPolicy", "resources", "overhead",
+    "priorityClassName", "activeDeadlineSeconds",
+)  # fmt: skip
 _STATUS = ("phase", "reason", "podIP", "podIPs", "conditions")
 _CONTAINER_STATUS = ("name", "restartCount", "state")
 

@@ -26,10 +26,8 @@ def reconcile(
     with the same parent, read only if pods must be chosen for deletion."""
     selector = selector_of(kind, owner)
     claimed, actions = ownership.claim(kind, owner, selector, filter(pods.is_active, candidates), POD)
-    terminating = [
-        pod for pod in ownership.controlled_by(owner, candidates)
-        if pods.is_terminating(pod) and selector.matches(meta.labels(pod))
-    ]  # fmt: skip
+    going = ownership.controlled_by(owner, filter(pods.is_terminating, candidates))
+    terminating = [pod for pod in going if selector.matches(meta.labels(pod))]
     status = _status(kind, owner, claimed, len(terminating), attempt)
     if status != (owner.get("status") or {}):
         actions.append(UpdateStatus(kind, {**owner, "status": status}))

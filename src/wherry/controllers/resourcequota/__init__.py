@@ -1,0 +1,1 @@
+"""Adds up what counts against each ResourceQuota."""
