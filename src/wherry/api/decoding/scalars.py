@@ -138,6 +138,8 @@ def time(value: Any, micro: bool = False) -> str:
         raise DecodeError(f"json: cannot unmarshal {word(value)} into Go value of type string")
     try:
         when = datetime.fromisoformat(_checked_time(value, RFC3339_MICRO if micro else RFC3339)).astimezone(UTC)
+    except DecodeError:
+        raise
     except (ValueError, OverflowError):
         raise DecodeError(f"parsing time {quote(value)}: day out of range") from None
     return when.strftime("%Y-%m-%dT%H:%M:%S.%fZ" if micro else "%Y-%m-%dT%H:%M:%SZ").rjust(20, "0")

@@ -13,13 +13,16 @@ from msgspec import Meta
 
 from wherry.api.schema import Node
 
+# Days that every month has; the full pass knows the others.
+_MOMENT = r"\d{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|1\d|2[0-8])T(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d"
+
 _SCALARS: dict[str, Any] = {
     "string": str,
     "boolean": bool,
     "number": float,
     "bytes": Annotated[str, Meta(pattern=r"^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$")],
-    "time": Annotated[str, Meta(pattern=r"^\d{4}-[01]\d-[0-3]\dT[012]\d:[0-5]\d:[0-5]\dZ$")],
-    "micro-time": Annotated[str, Meta(pattern=r"^\d{4}-[01]\d-[0-3]\dT[012]\d:[0-5]\d:[0-5]\d\.\d{6}Z$")],
+    "time": Annotated[str, Meta(pattern=rf"^{_MOMENT}Z$")],
+    "micro-time": Annotated[str, Meta(pattern=rf"^{_MOMENT}\.\d{{6}}Z$")],
     "quantity": Annotated[str, Meta(pattern=r"^(?:0|[1-9]\d{0,2}(?:m|k|M|G|T|P|E|Ki|Mi|Gi|Ti|Pi|Ei)?)$")],
     "int-or-string": Annotated[int, Meta(ge=-(2**31), le=2**31 - 1)] | str,
     "any": Any,

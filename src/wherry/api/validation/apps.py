@@ -8,16 +8,14 @@ from wherry.api.patch.values import same
 from wherry.api.validation import claims, fields, internal, metadata, pods, templates
 from wherry.api.validation.fields import Check
 from wherry.api.validation.rules import Rules
-from wherry.lib import selectors
 
 
 def _replicated_template(spec: Obj, path: str) -> Check:
     """The template of a Deployment or a ReplicaSet, under its selector."""
     template = spec["template"]
-    try:
-        chosen = selectors.from_object(spec.get("selector"))
-    except selectors.SelectorError:
-        yield invalid_value("spec.selector", spec.get("selector"), "invalid label selector")
+    chosen = templates.understood(spec.get("selector"))
+    if chosen is None:
+        yield invalid_value("spec.selector", templates.shown(spec.get("selector")), "invalid label selector")
         return
     if not chosen.empty:
         yield from templates.selector_matches(spec.get("selector"), template, path)
@@ -190,10 +188,9 @@ def _stateful_rolling(rolling: Obj, path: str) -> Check:
 def _stateful_template(spec: Obj, check_template: bool) -> Check:
     """The template as its pods will be: with the volumes of their claims."""
     path, template = "spec.template", spec["template"]
-    try:
-        chosen = selectors.from_object(spec.get("selector"))
-    except selectors.SelectorError:
-        yield invalid_value("spec.selector", spec.get("selector"), "")
+    chosen = templates.understood(spec.get("selector"))
+    if chosen is None:
+        yield invalid_value("spec.selector", templates.shown(spec.get("selector")), "")
         return
     if not chosen.empty:
         yield from templates.selector_matches(spec.get("selector"), template, path)

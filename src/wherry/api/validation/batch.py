@@ -17,7 +17,7 @@ from wherry.api.patch.values import clone, same
 from wherry.api.validation import fields, internal, job_status, metadata, templates
 from wherry.api.validation.fields import Check
 from wherry.api.validation.rules import Rules
-from wherry.lib import cron, names, selectors
+from wherry.lib import cron, names
 
 _ACTIONS = ("Count", "FailIndex", "FailJob", "Ignore")
 _STATUSES = ("False", "True", "Unknown")
@@ -65,11 +65,9 @@ def _generated_selector(obj: Obj) -> Check:
             yield required(at, f"must be '{value}'")
         if labels.get(key, "") != value:
             yield invalid_value(at, labels or None, f"must be '{value}'")
-    try:
-        if not selectors.from_object(spec["selector"]).matches(expected):
-            yield invalid_value("spec.selector", spec["selector"], "`selector` not auto-generated")
-    except selectors.SelectorError:
-        return
+    chosen = templates.understood(spec["selector"])
+    if chosen is not None and not chosen.matches(expected):
+        yield invalid_value("spec.selector", templates.shown(spec["selector"]), "`selector` not auto-generated")
 
 
 def _whole_spec(spec: Obj, path: str) -> Check:
@@ -260,10 +258,13 @@ def _success_rule(rule: Obj, completions: int, path: str) -> Check:
 
 
 def _job_update(new: Obj, old: Obj) -> Check:
+    yield from _job(new)
+    yield from metadata.check_update(new, old)
+    yield from metadata.kube_finalizers(new["metadata"])
     spec, before = new["spec"], old["spec"]
     yield from _whole_spec(spec, "spec")
     yield from _completions_update(spec, before)
-    yield from metadata.immutable(spec.get("selector"), before.get("selector"), "spec.selector")
+    yield from internal.immutable("meta.LabelSelector", spec.get("selector"), before.get("selector"), "spec.selector")
     yield from _template_update(new, old)
     for key in ("completionMode", "podFailurePolicy", "backoffLimitPerIndex", "managedBy", "successPolicy"):
         yield from metadata.immutable(spec.get(key), before.get(key), f"spec.{key}")
@@ -393,6 +394,7 @@ def _time_zone(zone: str | None) -> Check:
     if zone.lower() == "local":
         message = "timeZone must be an explicit time zone as defined in https://www.iana.org/time-zones"
         yield invalid_value(path, zone, message)
+        return
     try:
         ZoneInfo(zone)  # the system's time zone database is a constant
     except (ZoneInfoNotFoundError, ValueError, OSError):
@@ -400,6 +402,6 @@ def _time_zone(zone: str | None) -> Check:
 
 
 RULES = {
-    "batch/v1/Job": Rules(body=_job, change=_job_update, subresources={"status": job_status.check}),
+    "batch/v1/Job": Rules(body=_job, change=_job_update, subresources={"status": job_status.check}, only_whole=True),
     "batch/v1/CronJob": Rules(body=_cron_job, change=_cron_job_update),
 }

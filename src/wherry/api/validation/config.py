@@ -21,10 +21,6 @@ def _keys(found: Iterable[str], path: str) -> Check:
         yield from fields.said(f"{path}[{key}]", key, fields.config_key_errors(key))
 
 
-def _bytes(encoded: str) -> int:
-    return len(encoded) * 3 // 4 - encoded[-2:].count("=")
-
-
 # ConfigMap
 
 
@@ -35,7 +31,7 @@ def _config_map(obj: Obj) -> Check:
         if key in blobs:
             yield invalid_value(f"data[{key}]", key, "duplicate of key present in binaryData")
     yield from _keys(blobs, "binaryData")
-    size = sum(len(text.encode()) for text in texts.values()) + sum(_bytes(blob) for blob in blobs.values())
+    size = sum(len(text.encode()) for text in texts.values()) + sum(fields.size_of(blob) for blob in blobs.values())
     if size > _LARGEST:
         yield too_long("[]", _LARGEST)
 
@@ -69,7 +65,7 @@ _NEEDED = {
 def _secret(obj: Obj) -> Check:
     data, kind = obj.get("data") or {}, obj.get("type", "")
     yield from _keys(data, "data")
-    if sum(_bytes(blob or "") for blob in data.values()) > _LARGEST:
+    if sum(fields.size_of(blob or "") for blob in data.values()) > _LARGEST:
         yield too_long("data", _LARGEST)
     if kind == "kubernetes.io/service-account-token" and not meta.annotations(obj).get(_ACCOUNT):
         yield required(f"metadata.annotations[{_ACCOUNT}]")
@@ -133,17 +129,21 @@ def _namespace_finalize(new: Obj, old: Obj) -> Check:
     yield from fields.each((new.get("spec") or {}).get("finalizers"), "spec.finalizers", _finalizer)
 
 
-def _unchecked(new: Obj, old: Obj) -> Check:
-    return iter(())
+def _namespace_update(new: Obj, old: Obj) -> Check:
+    yield from _namespace(new)
+    yield from metadata.check_update(new, old)
+    yield from metadata.kube_finalizers(new["metadata"])
 
 
 RULES = {
-    "v1/ConfigMap": Rules(body=_config_map, change=_config_map_update),
-    "v1/Secret": Rules(body=_secret, change=_secret_update),
+    "v1/ConfigMap": Rules(body=_config_map, change=_config_map_update, recheck=True),
+    "v1/Secret": Rules(body=_secret, change=_secret_update, recheck=True),
+    "v1/ServiceAccount": Rules(recheck=True),
     "v1/Namespace": Rules(
         name=metadata.label,
+        only_whole=True,
         body=_namespace,
-        change=_unchecked,
+        change=_namespace_update,
         subresources={"status": _namespace_status, "finalize": _namespace_finalize},
     ),
 }

@@ -69,7 +69,8 @@ def _content(type: str, value: Obj) -> Iterator[tuple[str, Any]]:
         return
     for field in _fields(type):
         if field.embedded:
-            yield from _content(field.type, value)
+            within = (value.get("metadata") or {}) if field.type == "meta.ObjectMeta" else value
+            yield from _content(field.type, within)
             continue
         raw = value.get(field.key)
         if not (field.omitted and not raw):

@@ -148,7 +148,11 @@ def _index_rules(new: Obj, old: Obj, now: Obj, before: Obj) -> Check:
         yield invalid_value(
             "status.terminating", now.get("terminating", 0), "terminating>0 is invalid for finished job"
         )
-    if _differs(now, before, "ready", "active") and (now.get("ready") or 0) > now.get("active", 0):
+    if (
+        _differs(now, before, "ready", "active")
+        and now.get("ready") is not None
+        and now["ready"] > now.get("active", 0)
+    ):
         yield invalid_value("status.ready", now.get("ready", 0), "cannot set more ready pods than active")
 
 

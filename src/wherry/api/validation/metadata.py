@@ -167,6 +167,19 @@ _OWNER_TEXTS = {
 }
 
 
+def _version(api_version: str) -> str:
+    """The version in an apiVersion; none when that has too many parts."""
+    return "" if api_version.count("/") > 1 else api_version.rpartition("/")[2]
+
+
+_OWNER_FIELDS = ("apiVersion", "kind", "name", "uid", "controller", "blockOwnerDeletion")
+
+
+def _owner(owner: Obj) -> Obj:
+    """An owner as messages show it."""
+    return {key: owner[key] for key in _OWNER_FIELDS if key in owner}
+
+
 def owner_references(found: Iterable[Obj] | None, path: str) -> Errors:
     errors: Errors = []
     controller = ""
@@ -174,10 +187,10 @@ def owner_references(found: Iterable[Obj] | None, path: str) -> Errors:
     for owner in listed:
         for key, message in _OWNER_TEXTS.items():
             value = owner.get(key, "")
-            if not (value.rpartition("/")[2] if key == "apiVersion" else value):
+            if not (_version(value) if key == "apiVersion" else value):
                 errors.append(invalid_value(f"{path}.{key}", value, message))
         if (owner.get("apiVersion"), owner.get("kind")) == ("v1", "Event"):
-            errors.append(invalid_value(path, owner, "/v1, Kind=Event is disallowed from being an owner"))
+            errors.append(invalid_value(path, _owner(owner), "/v1, Kind=Event is disallowed from being an owner"))
         if owner.get("controller"):
             name = f"{owner.get('kind', '')}/{owner.get('name', '')}"
             if controller:
@@ -185,7 +198,7 @@ def owner_references(found: Iterable[Obj] | None, path: str) -> Errors:
                     'Only one reference can have Controller set to true. Found "true" in references for '
                     f"{controller} and {name}"
                 )
-                errors.append(invalid_value(path, listed, message))
+                errors.append(invalid_value(path, [_owner(each) for each in listed], message))
             controller = controller or name
     return errors
 

@@ -5,7 +5,7 @@ from itertools import pairwise
 
 from wherry.api import Obj
 from wherry.api.errors import duplicate, forbidden_field, invalid_value, required
-from wherry.api.validation import addresses, fields, internal, resources, scheduling
+from wherry.api.validation import addresses, fields, internal, metadata, resources, scheduling
 from wherry.api.validation.fields import Check
 from wherry.api.validation.rules import Rules
 from wherry.lib import names
@@ -113,4 +113,11 @@ def _config_source(source: Obj, path: str, in_spec: bool) -> Check:
             yield from fields.said(f"{at}.{key}", found[key], rule(found[key]))
 
 
-RULES = {"v1/Node": Rules(body=_node, change=_update, subresources={"status": _update})}
+def _whole_update(new: Obj, old: Obj) -> Check:
+    yield from _node(new)
+    yield from metadata.check_update(new, old)
+    yield from metadata.kube_finalizers(new["metadata"])
+    yield from _update(new, old)
+
+
+RULES = {"v1/Node": Rules(body=_node, change=_whole_update, subresources={"status": _update}, only_whole=True)}

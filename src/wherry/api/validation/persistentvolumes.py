@@ -197,6 +197,9 @@ def _classes(spec: Obj, path: str, inline: bool) -> Check:
 
 def _volume_update(new: Obj, old: Obj) -> Check:
     yield from _volume(new)
+    yield from metadata.check(new, False)
+    yield from metadata.kube_finalizers(new["metadata"])
+    yield from _volume(new)
     spec, before = new["spec"], old["spec"]
     sources, previous = ({key: each[key] for key in _SOURCES if each.get(key)} for each in (spec, before))
     csi, then = sources.get("csi"), previous.get("csi")
@@ -228,7 +231,6 @@ def _claim(obj: Obj) -> Check:
 
 
 def _claim_update(new: Obj, old: Obj) -> Check:
-    yield from metadata.check(new, True)
     yield from claims.spec(new["spec"], "spec", known_groups=True)
     spec, before = clone(new["spec"]), clone(old["spec"])
     bound = (new.get("status") or {}).get("phase") == "Bound"
@@ -322,6 +324,10 @@ def _resource_key(name: str, path: str) -> Check:
 
 
 RULES = {
-    "v1/PersistentVolume": Rules(body=_volume, change=_volume_update, subresources={"status": _versioned}),
-    "v1/PersistentVolumeClaim": Rules(body=_claim, change=_claim_update, subresources={"status": _claim_status}),
+    "v1/PersistentVolume": Rules(
+        body=_volume, change=_volume_update, subresources={"status": _versioned}, only_whole=True
+    ),
+    "v1/PersistentVolumeClaim": Rules(
+        body=_claim, change=_claim_update, subresources={"status": _claim_status}, recheck=True
+    ),
 }

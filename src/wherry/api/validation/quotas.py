@@ -204,6 +204,6 @@ def _quota_status_update(new: Obj, old: Obj) -> Check:
 
 
 RULES = {
-    "v1/LimitRange": Rules(body=_limit_range),
+    "v1/LimitRange": Rules(body=_limit_range, only_whole=True),
     "v1/ResourceQuota": Rules(body=_quota, change=_quota_update, subresources={"status": _quota_status_update}),
 }

@@ -388,5 +388,5 @@ def _endpoints_update(new: Obj, old: Obj) -> Check:
 
 RULES = {
     "v1/Service": Rules(name=metadata.label, body=_service, change=_update, subresources={"status": _status}),
-    "v1/Endpoints": Rules(body=_endpoints, change=_endpoints_update),
+    "v1/Endpoints": Rules(body=_endpoints, change=_endpoints_update, recheck=True),
 }

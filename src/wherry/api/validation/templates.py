@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 from wherry.api import Obj
 from wherry.api.errors import forbidden_field, invalid_value, required, unsupported
-from wherry.api.validation import fields, metadata, pods, podspec
+from wherry.api.validation import fields, internal, metadata, pods, podspec
 from wherry.api.validation.fields import Check
 from wherry.lib import names, selectors
 
@@ -26,13 +26,20 @@ def template(found: Obj, path: str) -> Check:
 def selector_matches(selector: Obj | None, found: Obj, path: str) -> Check:
     """The labels of a template must be what its owner selects."""
     labels = (found.get("metadata") or {}).get("labels")
-    try:
-        matches = selectors.from_object(selector).matches(labels)
-    except selectors.SelectorError:
-        return
-    if not matches:
+    chosen = understood(selector)
+    if chosen is not None and not chosen.matches(labels):
         message = "`selector` does not match template `labels`"
-        yield invalid_value(f"{path}.metadata.labels", labels or None, message)
+        yield invalid_value(f"{path}.metadata.labels", dict(sorted((labels or {}).items())) or None, message)
+
+
+def understood(selector: Obj | None) -> selectors.Selector | None:
+    """The selector, unless something is wrong with it."""
+    return None if metadata.label_selector(selector, "") else selectors.from_object(selector)
+
+
+def shown(selector: Obj | None) -> Obj | None:
+    """A selector as messages show it."""
+    return internal.shown("meta.LabelSelector", selector)
 
 
 def always_running(found: Obj, kind: str, path: str) -> Check:
@@ -54,7 +61,7 @@ def selector(found: Obj | None, kind: str, path: str, needed: bool = True) -> Ch
         return
     yield from metadata.label_selector(found, path)
     if not found.get("matchLabels") and not found.get("matchExpressions"):
-        yield invalid_value(path, found, f"empty selector is invalid for {kind}")
+        yield invalid_value(path, shown(found), f"empty selector is invalid for {kind}")
 
 
 _PERCENT = "[0-9]+%"

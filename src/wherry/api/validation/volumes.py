@@ -41,11 +41,15 @@ def volumes(
     return found, errors
 
 
+_ODD_NAMES = {"cephfs": "cephFS", "downwardAPI": "downwarAPI"}
+
+
 def _source(volume: Obj, path: str, pod_name: str, is_pod: bool) -> Check:
     given = [name for name in SOURCES if volume.get(name) is not None]
     for index, name in enumerate(given):
         if index and name != "emptyDir":
-            yield forbidden_field(f"{path}.{name}", "may not specify more than 1 volume type")
+            shown = _ODD_NAMES.get(name, name)
+            yield forbidden_field(f"{path}.{shown}", "may not specify more than 1 volume type")
             continue
         at = f"{path}.{'persistentDisk' if name == 'gcePersistentDisk' else name}"
         if name == "image":
