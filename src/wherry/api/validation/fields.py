@@ -231,6 +231,11 @@ def amount_not_negative(value: str, path: str) -> Check:
         yield invalid_value(path, value, metadata.NOT_NEGATIVE)
 
 
+def size_of(encoded: str) -> int:
+    """How many bytes base64 stands for."""
+    return len(encoded) * 3 // 4 - encoded[-2:].count("=")
+
+
 # Lists
 
 
