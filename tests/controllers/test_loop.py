@@ -15,7 +15,7 @@ from wherry.client.interface import NotFound
 from wherry.controllers.actions import Confirm, Create, Delete, Event, Patch, Requeue, Together, Update
 from wherry.controllers.caches import Caches
 from wherry.controllers.expectations import PATIENCE, Expectations
-from wherry.controllers.loop import Loop, Watch
+from wherry.controllers.loop import RESYNC, Loop, Watch
 from wherry.controllers.queue import Queue
 from wherry.controllers.watching import own_key
 from wherry.testing.clock import FakeClock
@@ -195,6 +195,14 @@ async def test_events_name_what_was_made_and_repeat_by_a_count():
                 if ("Made", "Created made") in found and any(count > 1 for count in found.values()):
                     break
         assert all(each["source"]["component"] == "scripted-controller" for each in events)
+
+
+async def test_every_object_is_looked_at_again_now_and_then():
+    async with running(lambda obj, attempt: []) as (client, clock, controller, _):
+        await client.create(CONFIG_MAP, config())
+        await until(clock, lambda: len(controller.attempts) == 1)
+        await clock.advance(RESYNC + 1)
+        await until(clock, lambda: len(controller.attempts) == 2)
 
 
 # The queue

@@ -25,6 +25,7 @@ from wherry.controllers.attempt import Attempt, Failure
 from wherry.controllers.caches import Caches
 from wherry.controllers.expectations import PATIENCE, Expectations
 from wherry.controllers.queue import Queue
+from wherry.controllers.watching import own_key
 
 log = logging.getLogger(__name__)
 
@@ -32,6 +33,9 @@ WORKERS = 5
 # A key whose plan took long to make rests for so many times as long: a set of a thousand pods that become ready one
 # by one is looked at now and then, not a thousand times. Below the threshold (seconds) nothing rests.
 REST_FACTOR, REST_FROM, REST_MOST = 4.0, 0.003, 1.0
+
+# Seconds after which every key that is an object's own is looked at again: what went wrong unnoticed ends then.
+RESYNC = 1800.0
 
 KeysOf = Callable[[Obj | None, Obj | None], Iterable[str]]
 KeysOfAny = Callable[[Kind, Obj | None, Obj | None], Iterable[str]]
@@ -112,6 +116,7 @@ class Loop:
             tasks.start(self.queue.run(), f"{self._controller.name} timers")
             tasks.start(self._recorder.run(), f"{self._controller.name} events")
             await self._synced()
+            tasks.start(self._resync(), f"{self._controller.name} resync")
             for number in range(self._workers):
                 tasks.start(self._work(), f"{self._controller.name} worker {number}")
             await tasks.wait()
@@ -122,6 +127,13 @@ class Loop:
         await self._caches.synced(
             None if everything else [watch.kind for watch in watches if isinstance(watch, Watch)]
         )
+
+    async def _resync(self) -> None:
+        while True:
+            await self._clock.sleep(RESYNC)
+            for watch in self._controller.watches:
+                if isinstance(watch, Watch) and watch.keys is own_key:
+                    self._add(list(self._caches.of(watch.kind).store))
 
     async def _work(self) -> None:
         while True:
