@@ -16,6 +16,7 @@ from wherry.store import Delete, Mismatch, Put
 
 NAMESPACES = ("default", "kube-system", "kube-public", "kube-node-lease")
 MANAGER = "kube-apiserver"
+_NAMESPACE: Obj = {"spec": {"finalizers": ["kubernetes"]}, "status": {"phase": "Active"}}
 KUBERNETES = "kubernetes"
 PRIORITIES = (
     (
@@ -34,7 +35,7 @@ PRIORITIES = (
 async def bootstrap(api: Api, policy: Policy) -> None:
     """Make what is missing; what is there stays as it is."""
     for name in NAMESPACES:
-        await ensure(api, kinds.NAMESPACE, _namespace(name))
+        await ensure(api, kinds.NAMESPACE, {"metadata": {"name": name}}, _NAMESPACE)
     for name, value, description in PRIORITIES:
         await ensure(api, kinds.PRIORITY_CLASS, _priority_class(name, value, description))
     await ensure(api, kinds.SERVICE_CIDR, _service_cidr(api))
@@ -70,12 +71,12 @@ def complete(api: Api, kind: Kind, obj: Obj) -> Obj:
     return obj
 
 
-async def ensure(api: Api, kind: Kind, obj: Obj) -> None:
-    """Make the object unless one of its name is there."""
+async def ensure(api: Api, kind: Kind, obj: Obj, own: Obj | None = None) -> None:
+    """Make the object unless one of its name is there. `own`: fields that nobody manages."""
     metadata = obj["metadata"]
     key = storage.key(kind, metadata.get("namespace", ""), metadata["name"])
     if await api.store.get(key) is None:
-        await _create(api, key, complete(api, kind, obj))
+        await _create(api, key, complete(api, kind, obj) | (own or {}))
 
 
 async def _create(api: Api, key: str, obj: Obj, also: list[Put | Delete] | None = None) -> None:
@@ -83,10 +84,6 @@ async def _create(api: Api, key: str, obj: Obj, also: list[Put | Delete] | None 
         await storage.put(api, Put(key, encoding.encode(obj), 0), also or ())
     except Mismatch:
         pass  # another server was faster
-
-
-def _namespace(name: str) -> Obj:
-    return {"metadata": {"name": name}, "spec": {"finalizers": ["kubernetes"]}, "status": {"phase": "Active"}}
 
 
 def _priority_class(name: str, value: int, description: str) -> Obj:

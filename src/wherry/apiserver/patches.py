@@ -1,5 +1,6 @@
 """Patches as functions: from the current object to the new one, its defaults, and what the client is warned of."""
 
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -11,6 +12,7 @@ from wherry.api.errors import StatusError
 from wherry.api.kinds import Kind
 from wherry.api.patch import apply, json_patch, merge, strategic
 from wherry.api.patch.managed import Writer
+from wherry.api.patch.values import json_type
 from wherry.api.schema import Node
 from wherry.apiserver import canonical
 from wherry.apiserver.bodies import Decoded
@@ -52,15 +54,45 @@ def _parse(body: bytes, patch_type: str) -> Any:
 
 def _applier(kind: Kind, node: Node, body: bytes, options: WriteOptions, writer: Writer) -> Patcher:
     config = _configuration(body)
+    repeated = _repeated(body, options.field_validation)
 
     def patch(old: Obj | None) -> Decoded:
         applied = apply.apply(old, config, node, writer, options.force)
         obj = decoding.normalize(applied, node).object
         defaults.apply(kind, obj, writer.now)
         canonical.apply(kind, obj)
-        return Decoded(obj)
+        return Decoded(obj, repeated)
 
     return patch
+
+
+def _repeated(body: bytes, validation: str) -> tuple[str, ...]:
+    """Warnings of keys that a configuration has twice, or a refusal."""
+    if validation == "Ignore" or not _may_repeat(body):
+        return ()
+    from wherry.apiserver import yamltext
+
+    found = yamltext.duplicates(body)
+    if found and validation == "Strict":
+        listed = "\n  ".join(found)
+        why = f"error strict decoding YAML: error converting YAML to JSON: yaml: unmarshal errors:\n  {listed}"
+        raise errors.bad_request(why)
+    return tuple(found)
+
+
+def _may_repeat(body: bytes) -> bool:
+    """Whether a closer look is worth its time: YAML always, JSON if it has a key twice."""
+    repeated = False
+
+    def check(pairs: list[tuple[str, Any]]) -> None:
+        nonlocal repeated
+        repeated = repeated or len({key for key, _ in pairs}) < len(pairs)
+
+    try:
+        json.loads(body, object_pairs_hook=check)
+    except ValueError:
+        return True
+    return repeated
 
 
 def _configuration(body: bytes) -> Obj:
@@ -69,8 +101,11 @@ def _configuration(body: bytes) -> Obj:
         value = orjson.loads(body)
     except orjson.JSONDecodeError:
         value = _from_yaml(body)
+    if value is None:
+        raise errors.bad_request("invalid object type: /, Kind=")
     if not isinstance(value, dict):
-        raise errors.bad_request("error decoding YAML: the configuration is no object")
+        why = f"json: cannot unmarshal {json_type(value)} into Go value of type map[string]interface {{}}"
+        raise errors.bad_request(f"error decoding YAML: error unmarshaling JSON: while decoding JSON: {why}")
     return value
 
 
@@ -92,11 +127,18 @@ def _typed(kind: Kind, node: Node, patched: Any, validation: str, now: float) ->
     if decoded.strict and validation == "Strict":
         raise _unfit(patched, decoded.strict_error)
     obj = decoded.object
+    _keep_reset(patched, obj)
     if obj.get("kind") != kind.kind or obj.get("apiVersion") != kind.api_version:
         raise _unfit(patched, "the type of an object cannot be changed")
     defaults.apply(kind, obj, now)
     canonical.apply(kind, obj)
     return Decoded(obj, tuple(decoded.strict) if validation == "Warn" else ())
+
+
+def _keep_reset(given: Any, obj: Obj) -> None:
+    """An empty list of managers asks for a new beginning; decoding takes empty lists away."""
+    if isinstance(given, dict) and (given.get("metadata") or {}).get("managedFields") == []:
+        obj["metadata"]["managedFields"] = []
 
 
 def _unfit(patched: Any, why: str) -> StatusError:

@@ -21,6 +21,8 @@ from wherry.apiserver.podindex import PodIndex
 from wherry.apiserver.services import Services
 from wherry.store import Store
 
+BOOTSTRAP_SECONDS = 10.0
+
 # What rules look at without waiting.
 MIRRORED = (
     kinds.NAMESPACE,
@@ -76,6 +78,13 @@ class ApiServer:
         await api.pods.load(api.store)
         await api.services.load(api.store)
         await bootstrap(api, self._policy)
+        await self._forget_bootstrap()
+
+    async def _forget_bootstrap(self) -> None:
+        """Nobody can have seen a version from before this moment; whoever names one starts again from a list."""
+        revision = await self.api.store.revision()
+        if await self.api.hub.reach(revision, BOOTSTRAP_SECONDS):
+            self.api.hub.forget(revision)
 
     def end_watches(self) -> None:
         """Close every stream, so that clients reconnect elsewhere or later."""

@@ -3,11 +3,12 @@
 from collections.abc import Awaitable, Callable
 
 from wherry.aio.http.messages import Response, Upgrade
-from wherry.api import errors
+from wherry.api import errors, kinds
 from wherry.api.kinds import Kind
-from wherry.apiserver import documents, reviews, subresources
+from wherry.apiserver import components, documents, reviews, subresources
 from wherry.apiserver.core import Api, Call
 from wherry.apiserver.registry import collections, creating, deleting, reading, updating, watching
+from wherry.apiserver.subresources import binding
 
 Verb = Callable[[Api, Call], Awaitable[Response | Upgrade]]
 
@@ -24,6 +25,12 @@ OBJECT: dict[str, Verb] = {
     "patch": updating.patch,
     "delete": deleting.delete,
     "watch": watching.watch,
+}
+# Kinds that nothing is stored of, with what answers all their verbs.
+OWN: dict[Kind, Verb] = {
+    **dict.fromkeys(reviews.REVIEWS, reviews.answer),
+    kinds.BINDING: binding.create,
+    kinds.COMPONENT_STATUS: components.get,
 }
 
 
@@ -47,7 +54,7 @@ def find(api: Api, call: Call) -> Verb:
         raise errors.method_not_allowed()
     if kind.namespaced and not target.namespace and target.verb not in ("list", "watch"):
         raise errors.method_not_allowed()
-    return reviews.answer if kind in reviews.REVIEWS else verb
+    return OWN.get(kind, verb)
 
 
 def _in_scope(kind: Kind, namespace: str, name: str) -> bool:

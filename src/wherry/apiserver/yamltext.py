@@ -1,10 +1,10 @@
 """YAML as Kubernetes reads it (YAML 1.1, sigs.k8s.io/yaml) and writes it."""
 
 import re
-from typing import Any
+from typing import Any, ClassVar
 
 import yaml
-from yaml.nodes import MappingNode, Node, ScalarNode
+from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _Dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
@@ -15,7 +15,9 @@ class YamlError(ValueError):
 
 
 class _JsonLoader(_Loader):  # type: ignore[misc, valid-type]
-    """Makes only what JSON has: keys are text, times stay as they are written."""
+    """Makes only what JSON has: keys are text, times stay as they are written. `y` and `n` are truth values."""
+
+    bool_values: ClassVar[dict[str, bool]] = {**_Loader.bool_values, "y": True, "n": False}
 
     def construct_mapping(self, node: Node, deep: bool = False) -> dict[str, Any]:
         if isinstance(node, MappingNode):
@@ -36,6 +38,7 @@ def _text(loader: Any, node: ScalarNode) -> str:
     return str(node.value)
 
 
+_JsonLoader.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile("[yYnN]$"), list("yYnN"))
 _JsonLoader.add_constructor("tag:yaml.org,2002:map", _map)
 _JsonLoader.add_constructor("tag:yaml.org,2002:timestamp", _text)
 _JsonLoader.add_constructor("tag:yaml.org,2002:binary", _text)
@@ -57,6 +60,32 @@ def load(text: bytes) -> Any:
             loader.dispose()
     except yaml.YAMLError as error:
         raise YamlError(_message(error)) from None
+
+
+def duplicates(text: bytes) -> list[str]:
+    """What a strict reader says of keys that a map has twice."""
+    found: list[str] = []
+    try:
+        root = yaml.compose(text, Loader=_Loader)
+    except yaml.YAMLError:
+        return found
+    if root is not None:
+        _find_duplicates(root, found)
+    return found
+
+
+def _find_duplicates(node: Node, found: list[str]) -> None:
+    if isinstance(node, SequenceNode):
+        for each in node.value:
+            _find_duplicates(each, found)
+    if isinstance(node, MappingNode):
+        seen = set()
+        for key, value in node.value:
+            name = str(key.value)
+            if name in seen:
+                found.append(f'line {key.start_mark.line + 1}: key "{name}" already set in map')
+            seen.add(name)
+            _find_duplicates(value, found)
 
 
 def _message(error: yaml.YAMLError) -> str:
@@ -90,6 +119,6 @@ _GoDumper.add_representer(str, _represent_text)
 
 
 def dump(document: Any) -> bytes:
-    """As upstream writes it: keys sorted, lists not indented, lines never folded."""
-    text: str = yaml.dump(document, Dumper=_GoDumper, default_flow_style=False, allow_unicode=True, width=1 << 30)
+    """As upstream writes it: keys sorted, lists not indented, long lines folded at blanks."""
+    text: str = yaml.dump(document, Dumper=_GoDumper, default_flow_style=False, allow_unicode=True)
     return text.encode()

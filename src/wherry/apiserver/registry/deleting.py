@@ -27,10 +27,11 @@ ATTEMPTS = 20
 @dataclass(frozen=True, slots=True)
 class Decision:
     """`keep`: deletion already waits for something, nothing changes. `mark`: write `obj`. `remove`: take it away
-    (`obj` is its last state)."""
+    (`obj` is its last state); with `announce`, write that first, so that watchers see the end coming."""
 
     what: Literal["keep", "mark", "remove"]
     obj: Obj
+    announce: bool = False
 
 
 async def delete(api: Api, call: Call) -> Response:
@@ -126,7 +127,7 @@ def decide(strategy: Strategy, obj: Obj, options: DeleteOptions, now: float) -> 
     waits = bool(metadata.get("finalizers"))
     if graceful:
         remove = not waits and metadata["deletionGracePeriodSeconds"] == 0
-        return Decision("remove" if remove else "mark", obj)
+        return Decision("remove" if remove else "mark", obj, remove)
     if waits:
         _mark(metadata, now)
         return Decision("mark", obj)
@@ -199,9 +200,12 @@ async def _carry_out(api: Api, kind: Kind, record: Record, decision: Decision, d
     """Do it; the object as it was left. Raises Mismatch."""
     if decision.what == "keep" or dry_run:
         return decision.obj
-    if decision.what == "mark":
-        written = await storage.put(api, Put(record.key, encoding.encode(decision.obj), record.revision))
-        return encoding.decode(kind, written)
+    if decision.what == "mark" or decision.announce:
+        value = encoding.encode(decision.obj)
+        if value != record.value:
+            record = await storage.put(api, Put(record.key, value, record.revision))
+        if decision.what == "mark":
+            return encoding.decode(kind, record)
     revision = await _remove(api, kind, record, decision.obj)
     decision.obj["metadata"]["resourceVersion"] = str(revision)
     return decision.obj

@@ -7,12 +7,13 @@ import orjson
 
 from wherry.aio.http.messages import Response
 from wherry.api import Obj, errors, tables
-from wherry.apiserver import encoding
+from wherry.apiserver import encoding, views
 from wherry.apiserver.core import Api, Call
 from wherry.apiserver.negotiation import JSON, PROTOBUF, YAML, Accepted
 from wherry.store import Record
 
 INCLUDES = ("", "None", "Metadata", "Object")
+PLAIN = ["Name", "Created At"]  # kinds without columns of their own, whose empty tables have no list of rows
 
 
 def document(body: Any, accepted: Accepted, status: int = 200) -> Response:
@@ -78,7 +79,9 @@ def table(api: Api, call: Call, objects: list[Obj], metadata: Obj, version: str)
     if include not in INCLUDES:
         found = errors.invalid_value("includeObject", include, "must be 'Metadata', 'Object', 'None', or empty")
         raise errors.bad_request(f"Unable to convert to Table as requested: {found}")
-    columns, rows = tables.render(call.kind, objects, api.clock.now())
+    kind = call.kind
+    shown = objects if kind.stored is None else [views.to_stored(kind, obj) for obj in objects]
+    columns, rows = tables.render(kind.stored or kind, shown, api.clock.now())
     for row, obj in zip(rows, objects, strict=True):
         if include == "Object":
             row["object"] = obj
@@ -89,7 +92,7 @@ def table(api: Api, call: Call, objects: list[Obj], metadata: Obj, version: str)
         "apiVersion": f"meta.k8s.io/{version}",
         "metadata": metadata,
         "columnDefinitions": columns,
-        "rows": rows,
+        "rows": rows if rows or [column["name"] for column in columns] != PLAIN else None,
     }
 
 

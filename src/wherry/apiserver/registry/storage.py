@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from wherry.api import Obj, kinds
 from wherry.api.kinds import Kind
 from wherry.apiserver.core import Api
 from wherry.store import Delete, Put, Record
@@ -20,6 +21,23 @@ def prefix(kind: Kind, namespace: str = "") -> str:
 
 def key(kind: Kind, namespace: str, name: str) -> str:
     return f"{prefix(kind, namespace)}{name}"
+
+
+# Kinds that upstream stores under another name than their resource's.
+_REGISTRY = {
+    kinds.REPLICATION_CONTROLLER: "controllers",
+    kinds.ENDPOINTS: "services/endpoints",
+    kinds.NODE: "minions",
+    kinds.SERVICE: "services/specs",
+    kinds.INGRESS: "ingress",
+}
+
+
+def registry_path(kind: Kind, obj: Obj) -> str:
+    """Where upstream keeps an object in etcd; messages name it."""
+    metadata = obj["metadata"]
+    namespace = f"{metadata['namespace']}/" if kind.namespaced else ""
+    return f"/registry/{_REGISTRY.get(kind, kind.plural)}/{namespace}{metadata['name']}"
 
 
 async def current(api: Api, kind: Kind, namespace: str, name: str) -> Record | None:

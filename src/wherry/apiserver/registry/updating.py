@@ -31,7 +31,10 @@ async def update(api: Api, call: Call) -> Response:
     ready = [_read(api, call, options)]
 
     def new_object(old: Obj | None) -> Obj:
-        return ready.pop() if ready else _read(api, call, options)  # a second attempt needs an object of its own
+        new = ready.pop() if ready else _read(api, call, options)  # a second attempt needs an object of its own
+        if old is not None:
+            _check_uid(call, new, old)
+        return new
 
     record, created = await change(api, call, options, new_object)
     return forms.one(api, call, record, accepted, 201 if created else 200)
@@ -44,12 +47,24 @@ def _read(api: Api, call: Call, options: WriteOptions) -> Obj:
     return obj
 
 
+def _check_uid(call: Call, new: Obj, old: Obj) -> None:
+    """A uid in the body is a precondition."""
+    given, actual = new["metadata"].get("uid"), old["metadata"]["uid"]
+    if given and given != actual:
+        key = storage.registry_path(call.kind, old)
+        why = (
+            f"StorageError: invalid object, Code: 4, Key: {key}, ResourceVersion: 0, "
+            f"AdditionalErrorMsg: Precondition failed: UID in precondition: {given}, UID in object meta: {actual}"
+        )
+        raise errors.conflict(call.kind, call.target.name, why)
+
+
 def check_name(obj: Obj, name: str) -> None:
     """A name in the body must be the path's."""
     given = obj["metadata"].get("name", "")
     if not given:
         raise errors.bad_request(
-            f"the name of the object ({given} based on URL) was undeterminable: name must be provided"
+            f"the name of the object ({name} based on URL) was undeterminable: name must be provided"
         )
     if given != name:
         raise errors.bad_request(f"the name of the object ({given}) does not match the name on the URL ({name})")

@@ -65,6 +65,8 @@ def manage(write: Write) -> None:
     if write.managed:
         return
     kind = write.kind
+    if kind.stored is not None:  # what its conversion adds is managed, too
+        write.new = views.to_view(kind, views.to_stored(kind, write.new))
     node = schema.definition(kind.api_version, kind.kind)
     who = writer(write.api, kind, write.options, write.subresource)
     write.new = managed.update(write.old, write.new, node, who)

@@ -23,7 +23,7 @@ WITH_STATUS = Strategy(status=True)
 
 def of(kind: Kind) -> Strategy:
     """A kind's strategy."""
-    found = STRATEGIES.get(kind)
+    found = STRATEGIES.get(kind.stored or kind)
     if found is None:
         found = WITH_STATUS if "status" in kind.subresources else PLAIN
     return found

@@ -6,13 +6,14 @@ from wherry.api import Obj, kinds
 from wherry.api.kinds import Kind
 from wherry.apiserver.strategies import qos
 from wherry.apiserver.strategies.base import METADATA, Context, Strategy, keep
+from wherry.lib.timestamps import rfc3339
 
 
 def _new_pod(new: Obj, context: Context) -> None:
     spec = new["spec"]
     new["status"] = {"phase": "Pending", "qosClass": qos.of_pod(spec)}
     if spec.get("schedulingGates"):
-        new["status"]["conditions"] = [_GATED.copy()]
+        new["status"]["conditions"] = [_GATED | {"lastTransitionTime": rfc3339(context.now)}]
     labels = new["metadata"].get("labels") or {}
     for term in _affinity_terms(spec.get("affinity") or {}):
         _merge_keys(term, labels, "matchLabelKeys", "In")
@@ -25,7 +26,7 @@ _GATED: Obj = {
     "type": "PodScheduled",
     "status": "False",
     "lastProbeTime": None,
-    "lastTransitionTime": None,
+    "lastTransitionTime": "",
     "reason": "SchedulingGated",
     "message": "Scheduling is blocked due to non-empty scheduling gates",
 }

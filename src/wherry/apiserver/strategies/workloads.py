@@ -28,10 +28,13 @@ def _new_job(new: Obj, context: Context) -> None:
     if spec.get("manualSelector"):
         return
     labels = spec["template"].setdefault("metadata", {}).setdefault("labels", {})
+    shared = bool(labels) and metadata.get("labels") == labels
     for label in _JOB_NAME:
         labels.setdefault(label, metadata["name"])
     for label in _JOB_UID:
         labels.setdefault(label, metadata["uid"])
+    if shared:  # a job without labels of its own shows its pods' (upstream's default is the same map, not a copy)
+        metadata["labels"] = dict(labels)
     selector = spec.setdefault("selector", {}).setdefault("matchLabels", {})
     selector.setdefault(_JOB_UID[1], metadata["uid"])
 

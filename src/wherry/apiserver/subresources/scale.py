@@ -21,7 +21,7 @@ from wherry.apiserver.registry.updating import change, check_name
 from wherry.lib import selectors
 
 SCALE = Kind("autoscaling", "v1", "Scale", "scales")
-REPLICAS = ("spec", "replicas")
+REPLICAS = fieldset.single("spec", "replicas")
 
 
 def of_workload(obj: Obj) -> Obj:
@@ -120,38 +120,40 @@ def _scaled(call: Call, workload: Obj, scale: Obj, parents: Managers) -> Obj:
     return new
 
 
+def _manages(entry: Entry) -> bool:
+    return fieldset.has(entry.fields, "f:spec", "f:replicas")
+
+
 def _to_scale(parents: Managers, kind: Kind) -> Managers:
     """Who manages the replicas, in the Scale's terms."""
-    replicas = fieldset.single(*REPLICAS)
     return {
         manager._replace(api_version=SCALE.api_version if manager.api_version else ""): Entry(
-            replicas, SCALE.api_version, entry.time
+            REPLICAS, SCALE.api_version, entry.time
         )
         for manager, entry in parents.items()
-        if entry.api_version == kind.api_version and fieldset.has(entry.fields, *REPLICAS)
+        if entry.api_version == kind.api_version and _manages(entry)
     }
 
 
 def _to_workload(parents: Managers, scales: Managers, kind: Kind) -> Managers:
     """The workload's managers, after what became of the Scale's."""
-    replicas = fieldset.single(*REPLICAS)
     left: Managers = {}
     remaining = {
         manager._replace(api_version=kind.api_version if manager.api_version else ""): entry
         for manager, entry in scales.items()
     }
     for manager, entry in parents.items():
-        if not fieldset.has(entry.fields, *REPLICAS):
+        if not _manages(entry):
             left[manager] = entry
         elif manager in remaining:
             left[manager] = entry
             del remaining[manager]
         else:
-            fields = fieldset.difference(entry.fields, replicas)
+            fields = fieldset.difference(entry.fields, REPLICAS)
             if fields:
                 left[manager] = Entry(fields, entry.api_version, entry.time)
     for manager, entry in remaining.items():
-        if fieldset.has(entry.fields, *REPLICAS):
+        if _manages(entry):
             known = parents.get(manager)
-            left[manager] = Entry(replicas, kind.api_version, known.time if known else None)
+            left[manager] = Entry(REPLICAS, kind.api_version, known.time if known else None)
     return left

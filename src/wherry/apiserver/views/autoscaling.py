@@ -13,6 +13,7 @@ PREFIX = "autoscaling.alpha.kubernetes.io/"
 METRICS, STATUSES, CONDITIONS, BEHAVIOR = (
     PREFIX + name for name in ("metrics", "current-metrics", "conditions", "behavior")
 )
+DEFAULT_CPU = 80  # percent, for an autoscaler that says nothing of metrics
 _ROUND_TRIP = (METRICS, STATUSES, CONDITIONS, BEHAVIOR)
 
 
@@ -196,6 +197,8 @@ def to_v2(hpa: Obj) -> Obj:
     metrics = [_metric_to_v2(metric) for metric in carried[METRICS] or []]
     if spec.get("targetCPUUtilizationPercentage") is not None:
         metrics.append(_cpu_metric("target", spec["targetCPUUtilizationPercentage"]))
+    if not metrics:
+        metrics = [_cpu_metric("target", DEFAULT_CPU)]
     if carried[STATUSES]:
         current = [_status_to_v2(metric) for metric in carried[STATUSES]]
     elif status.get("currentCPUUtilizationPercentage") is not None:
