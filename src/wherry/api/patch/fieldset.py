@@ -7,6 +7,7 @@ and .spec.ports[=80], not .spec. The empty set is {}. Sets share their parts: ne
 
 import json
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Any
 
 import orjson
@@ -129,7 +130,16 @@ def _order(element: str) -> tuple[int, Any]:
 
 def key_element(fields: dict[str, Any]) -> str:
     """The path element of a list map's element by its keys."""
-    return "k:" + _json(fields if len(fields) == 1 else {name: fields[name] for name in sorted(fields)})
+    if len(fields) == 1:
+        ((name, value),) = fields.items()
+        return _text_key(name, value) if type(value) is str else "k:" + _json(fields)
+    return "k:" + _json({name: fields[name] for name in sorted(fields)})
+
+
+@lru_cache(4096)
+def _text_key(name: str, value: str) -> str:
+    """Most lists are told apart by a name, and the same names come again and again."""
+    return "k:" + _json({name: value})
 
 
 def value_element(value: Any) -> str:

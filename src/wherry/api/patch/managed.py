@@ -286,6 +286,8 @@ def _seen_in(version: str, change: Change, writer: Writer) -> structured.Compari
 
 def capped(managers: Managers) -> Managers:
     """At most ten updaters: the oldest of a version are put together."""
+    if len(managers) <= MAX_UPDATERS:
+        return managers
     updaters = sorted(
         (manager for manager in managers if manager.operation == "Update"),
         key=lambda manager: (managers[manager].time or "", manager),

@@ -64,7 +64,7 @@ def keys_of(node: Node) -> tuple[str, ...]:
 def field_of(node: Node, key: str) -> Node:
     """The node below a map's key."""
     if node.type == "object":
-        return node.fields.get(key) or (node.items or _ANY)
+        return node.fields.get(key) or node.items or _ANY
     return node.items or _ANY
 
 
@@ -130,13 +130,16 @@ def field_set(value: Any, node: Node) -> FieldSet:
 
 def whole(value: Any, node: Node) -> FieldSet:
     """What is below a value that was added or removed as a whole: each of its fields, and itself."""
+    if not value or not isinstance(value, _NESTED):
+        return LEAF
     kind = shape(node, value)
-    if kind == "leaf" or not value:
+    if kind == "leaf":
         return LEAF
     out: FieldSet = {SELF: LEAF}
     if kind == "map":
         for key, child in value.items():
-            out[f"f:{key}"] = whole(child, field_of(node, key))
+            nested = child and isinstance(child, _NESTED)  # most fields are scalars, of which nothing need be asked
+            out["f:" + key] = whole(child, field_of(node, key)) if nested else LEAF
         return out
     items = node.items or _ANY
     for name, found in elements(node, value).items():
@@ -152,6 +155,7 @@ def compare(old: Any, new: Any, node: Node) -> Comparison:
 
 _Parts = tuple[FieldSet | None, FieldSet | None, FieldSet | None]
 _SAME: _Parts = (None, None, None)
+_NESTED: tuple[type, ...] = (dict, list)
 
 
 def _compare(old: Any, new: Any, node: Node) -> _Parts:
@@ -159,7 +163,7 @@ def _compare(old: Any, new: Any, node: Node) -> _Parts:
         return whole(new, node), None, None
     if new is ABSENT:
         return None, None, whole(old, node)
-    if old == new and same(old, new):
+    if same(old, new):
         return _SAME
     kinds = {shape(node, value) for value in (old, new) if value is not None}
     if len(kinds) != 1 or not (old or new):
@@ -172,34 +176,56 @@ def _compare(old: Any, new: Any, node: Node) -> _Parts:
     return _compare_lists(old, new, node)
 
 
-def _gather(pairs: Iterator[tuple[str, _Parts]]) -> _Parts:
-    gathered: tuple[FieldSet, FieldSet, FieldSet] = ({}, {}, {})
-    for name, parts in pairs:
-        for into, part in zip(gathered, parts, strict=True):
-            if part is not None:
-                into[name] = part
-    added, modified, removed = gathered
-    return added or None, modified or None, removed or None
+class _Gathered:
+    """The parts of what is below one place."""
+
+    __slots__ = ("added", "modified", "removed")
+
+    def __init__(self) -> None:
+        self.added: FieldSet = {}
+        self.modified: FieldSet = {}
+        self.removed: FieldSet = {}
+
+    def add(self, name: str, parts: _Parts) -> None:
+        added, modified, removed = parts
+        if added is not None:
+            self.added[name] = added
+        if modified is not None:
+            self.modified[name] = modified
+        if removed is not None:
+            self.removed[name] = removed
+
+    def parts(self) -> _Parts:
+        return self.added or None, self.modified or None, self.removed or None
 
 
 def _compare_maps(old: dict[str, Any], new: dict[str, Any], node: Node) -> _Parts:
-    def pairs() -> Iterator[tuple[str, _Parts]]:
-        for key in old.keys() | new.keys():
-            before, after = old.get(key, ABSENT), new.get(key, ABSENT)
-            if before is not after:
-                yield f"f:{key}", _compare(before, after, field_of(node, key))
-
-    return _gather(pairs())
+    found = _Gathered()
+    for key, after in new.items():
+        before = old.get(key, ABSENT)
+        if before is after:
+            continue
+        if isinstance(after, _NESTED) or isinstance(before, _NESTED):
+            found.add("f:" + key, _compare(before, after, field_of(node, key)))
+        elif before is ABSENT:
+            found.added["f:" + key] = LEAF
+        elif not same(before, after):
+            found.modified["f:" + key] = LEAF
+    for key, before in old.items():
+        if key not in new:
+            found.removed["f:" + key] = whole(before, field_of(node, key))
+    return found.parts()
 
 
 def _compare_lists(old: list[Any] | None, new: list[Any] | None, node: Node) -> _Parts:
     before, after, items = elements(node, old), elements(node, new), node.items or _ANY
-
-    def pairs() -> Iterator[tuple[str, _Parts]]:
-        for name in before.keys() | after.keys():
-            yield name, _compare_elements(before.get(name, []), after.get(name, []), items)
-
-    return _gather(pairs())
+    found = _Gathered()
+    for name, present in after.items():
+        found.add(name, _compare_elements(before.get(name, []), present, items))
+    for name, gone in before.items():
+        if name not in after:
+            found.add(name, _compare_elements(gone, [], items))
+    return found.parts()
 
 
 def _compare_elements(old: list[Any], new: list[Any], node: Node) -> _Parts:
