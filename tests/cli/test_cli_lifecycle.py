@@ -84,6 +84,7 @@ def test_a_port_in_use_is_named_with_its_owner_and_nothing_is_left(cluster):
     assert cluster.leftovers() == []
 
 
+@pytest.mark.slow
 def test_a_server_that_cannot_start_is_not_waited_for(cluster):
     """Somebody takes the port while the cluster starts: between two of the server's lives, here."""
     cluster.ok("start", "--no-wait")
