@@ -130,13 +130,10 @@ def field_set(value: Any, node: Node) -> FieldSet:
 
 def whole(value: Any, node: Node) -> FieldSet:
     """What is below a value that was added or removed as a whole: each of its fields, and itself."""
-    if not value or not isinstance(value, _NESTED):
-        return LEAF
-    kind = shape(node, value)
-    if kind == "leaf":
+    if not value or shape(node, value) == "leaf":
         return LEAF
     out: FieldSet = {SELF: LEAF}
-    if kind == "map":
+    if isinstance(value, dict):
         for key, child in value.items():
             nested = child and isinstance(child, _NESTED)  # most fields are scalars, of which nothing need be asked
             out["f:" + key] = whole(child, field_of(node, key)) if nested else LEAF
