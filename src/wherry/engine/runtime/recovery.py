@@ -5,6 +5,7 @@ import logging
 import os
 import shutil
 import signal
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -18,12 +19,13 @@ from wherry.linux import procs
 
 log = logging.getLogger(__name__)
 
+_KILL_ROUNDS, _KILL_PAUSE = 200, 0.005  # seconds
+
 Found = tuple[dict[str, LiveSandbox], dict[str, LiveContainer]]
 
 
 async def recover(host: Host) -> Found:
     """Everything that is on disk, as it really is by now."""
-    launchers = await asyncio.to_thread(_processes_about, host.layout.containers)
     sandboxes = {}
     for folder in _folders(host.layout.sandboxes):
         sandbox = await _sandbox(host, folder)
@@ -31,7 +33,7 @@ async def recover(host: Host) -> Found:
             sandboxes[folder.name] = sandbox
     containers = {}
     for folder in _folders(host.layout.containers):
-        container = await _container(host, folder, sandboxes, launchers.get(folder.name, []))
+        container = await _container(host, folder, sandboxes)
         if container is not None:
             containers[folder.name] = container
     await asyncio.to_thread(_sweep, host, set(containers))
@@ -51,17 +53,15 @@ async def _sandbox(host: Host, folder: Path) -> LiveSandbox | None:
     return sandbox
 
 
-async def _container(
-    host: Host, folder: Path, sandboxes: dict[str, LiveSandbox], processes: list[int]
-) -> LiveContainer | None:
+async def _container(host: Host, folder: Path, sandboxes: dict[str, LiveSandbox]) -> LiveContainer | None:
     record = load(host.layout.container(folder.name).record, ContainerRecord)
     sandbox = sandboxes.get(record.spec.sandbox) if record else None
     if record is None or sandbox is None:
-        _kill(processes)
+        await asyncio.to_thread(_kill_processes_about, folder)
         await host.discard(folder)
         return None
     if record.launching:
-        record = await asyncio.to_thread(_launching, host, record, sandbox, processes)
+        record = await asyncio.to_thread(_launching, host, record, sandbox)
     container = LiveContainer(host, record, sandbox.record.spec)
     if record.state == "running":
         container.adopt()
@@ -70,13 +70,13 @@ async def _container(
     return container
 
 
-def _launching(host: Host, record: ContainerRecord, sandbox: LiveSandbox, processes: list[int]) -> ContainerRecord:
+def _launching(host: Host, record: ContainerRecord, sandbox: LiveSandbox) -> ContainerRecord:
     """Its engine died while it was being started. If it got as far as running it runs; otherwise it is as if it had
     never been tried."""
     container = LiveContainer(host, record, sandbox.record.spec)
     started = _started(host, record)
     if started is None:
-        _kill(processes)
+        _kill_processes_about(container.paths.folder)
         container.wipe()
         for folder in (container.paths.work, container.paths.exits):  # the runtime has left nothing else
             shutil.rmtree(folder, ignore_errors=True)
@@ -116,20 +116,25 @@ def _sweep(host: Host, known: set[str]) -> None:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _processes_about(containers: Path) -> dict[str, list[int]]:
-    """Monitors and runtimes by the container whose folder their command line names. A runtime that was cut off from
-    its engine would otherwise go on making its container."""
-    found: dict[str, list[int]] = {}
-    prefix = f"{containers}/"
-    for entry in os.scandir("/proc"):
-        if not entry.name.isdigit():
-            continue
-        for argument in _command_line(int(entry.name)).split("\0"):
-            if argument.startswith(prefix):
-                container_id = argument[len(prefix) :].partition("/")[0]
-                found.setdefault(container_id, []).append(int(entry.name))
-                break
-    return found
+def _kill_processes_about(folder: Path) -> None:
+    """Monitors and runtimes whose command line names a container's folder: cut off from their engine they would go on
+    making it. Again and again, since they make others; none can still be unborn, for until it is another program a
+    child of the killed engine keeps that one's lock."""
+    for _ in range(_KILL_ROUNDS):
+        pids = [pid for pid in _all_processes() if str(folder) in _command_line(pid)]
+        if not pids:
+            return
+        for pid in pids:
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except ProcessLookupError:
+                pass
+        time.sleep(_KILL_PAUSE)
+    log.warning("processes about %s do not end", folder)
+
+
+def _all_processes() -> list[int]:
+    return [int(entry.name) for entry in os.scandir("/proc") if entry.name.isdigit()]
 
 
 def _command_line(pid: int) -> str:
@@ -137,14 +142,6 @@ def _command_line(pid: int) -> str:
         return Path(f"/proc/{pid}/cmdline").read_text(errors="surrogateescape")
     except OSError:
         return ""
-
-
-def _kill(pids: list[int]) -> None:
-    for pid in pids:
-        try:
-            os.kill(pid, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
 
 
 def _folders(parent: Path) -> Iterator[Path]:
