@@ -10,7 +10,7 @@ from wherry.api.kinds import BUILTIN, CUSTOM_RESOURCE_DEFINITION, EVENT, POD, Ki
 from wherry.client.informer import Informer, without_managed_fields
 from wherry.client.interface import Client
 from wherry.controllers.crds import served_kinds
-from wherry.controllers.pods import essence
+from wherry.controllers.essence import Essence
 
 Handler = Callable[[Kind, Obj | None, Obj | None], object]
 
@@ -27,12 +27,13 @@ class Caches:
         self._by_resource: dict[str, Kind] = {}
         self._index_kinds()
         self._everything: list[Handler] = []
+        self._essence = Essence()
         self._tasks: Tasks | None = None
 
     def of(self, kind: Kind) -> Informer:
-        """Objects of a kind: whole, but for pods, of which there are many (`pods.essence`)."""
+        """Objects of a kind: whole, but for pods, of which there are many (`essence`)."""
         informer = self._informer(kind)
-        informer.project = essence if kind == POD else without_managed_fields
+        informer.project = self._essence if kind == POD else without_managed_fields
         return informer
 
     def watched(self, kind: Kind) -> Informer | None:

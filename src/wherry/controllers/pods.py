@@ -16,38 +16,6 @@ DELETION_COST = "controller.kubernetes.io/pod-deletion-cost"
 _PHASE_ORDER = {"Pending": 0, "Unknown": 1, "Running": 2}
 
 
-_CONTAINER = ("name", "restartPolicy", "ports", "resources")
-_VOLUME = ("name", "persistentVolumeClaim", "ephemeral")
-_SPEC = (
-    "nodeName", "tolerations", "hostname", "subdomain", "affinity", "restartPolicy", "resources", "overhead",
-    "priorityClassName", "activeDeadlineSeconds",
-)  # fmt: skip
-_STATUS = ("phase", "reason", "podIP", "podIPs", "conditions")
-_CONTAINER_STATUS = ("name", "restartCount", "state")
-
-
-def essence(pod: Obj) -> Obj:
-    """What controllers look at in a pod: half of it. A pod so reduced may be patched, never replaced."""
-    spec, status = pod["spec"], pod.get("status") or {}
-    metadata = pod["metadata"]
-    metadata.pop("managedFields", None)
-    kept_spec = _kept(spec, _SPEC)
-    for field in ("containers", "initContainers"):
-        if spec.get(field):
-            kept_spec[field] = [_kept(each, _CONTAINER) for each in spec[field]]
-    if spec.get("volumes"):
-        kept_spec["volumes"] = [_kept(each, _VOLUME) for each in spec["volumes"]]
-    kept_status = _kept(status, _STATUS)
-    for field in ("containerStatuses", "initContainerStatuses"):
-        if status.get(field):
-            kept_status[field] = [_kept(each, _CONTAINER_STATUS) for each in status[field]]
-    return {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": kept_spec, "status": kept_status}
-
-
-def _kept(obj: Obj, fields: tuple[str, ...]) -> Obj:
-    return {field: obj[field] for field in fields if field in obj}
-
-
 def phase(pod: Obj) -> str:
     return str((pod.get("status") or {}).get("phase", ""))
 
