@@ -31,11 +31,11 @@ def start(profile: str, nodes: int | None, port: int | None, wait: bool, timeout
     progress = Progress()
     click.echo(f"wherry: starting {click.style(profile, bold=True)}", err=True)
     started = start_cluster(Request(profile, nodes, port), progress.step)
+    _write_context(started)
     if wait:
         from wherry.local import readiness  # the client, 100 ms
 
         asyncio.run(readiness.wait(started, progress.step, timeout))
-    _write_context(started)
     click.echo(_summary(started, f"is up after {progress.seconds:.1f} s" if wait else "is starting"))
 
 
