@@ -9,7 +9,7 @@ from worldmaking import NOW, deployment, flat, metadata, template
 from wherry.api import meta
 from wherry.api.kinds import DEPLOYMENT, POD, REPLICA_SET
 from wherry.controllers import pods as facts
-from wherry.controllers.actions import Create, Delete, Event, Patch, Requeue, Update, UpdateStatus
+from wherry.controllers.actions import Create, Delete, Event, Requeue, Update, UpdateStatus
 from wherry.controllers.attempt import Attempt
 from wherry.controllers.deployment import plan as deployments
 from wherry.controllers.deployment.plan import scaling
@@ -72,13 +72,11 @@ class Simulation:
             }
         elif isinstance(action, UpdateStatus):
             name = meta.name(action.obj)
-            objects[name] = {**objects[name], "status": action.obj["status"]}
+            old = objects[name]
+            annotations = {"annotations": dict(meta.annotations(action.obj))}
+            objects[name] = {**old, "metadata": old["metadata"] | annotations, "status": action.obj["status"]}
         elif isinstance(action, Delete):
             objects.pop(meta.name(action.obj), None)
-        elif isinstance(action, Patch):
-            old = objects[action.name]
-            annotations = {**meta.annotations(old), **action.patch["metadata"].get("annotations", {})}
-            objects[action.name] = {**old, "metadata": {**old["metadata"], "annotations": annotations}}
 
     def create(self, kind, obj):
         name = obj["metadata"].get("name") or f"{obj['metadata']['generateName']}{next(self.numbers)}"

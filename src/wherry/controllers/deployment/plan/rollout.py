@@ -5,7 +5,7 @@ from typing import Any
 
 from wherry.api import Obj, meta
 from wherry.api.kinds import DEPLOYMENT, REPLICA_SET
-from wherry.controllers.actions import Action, Actions, Create, Delete, Event, Patch, Requeue, Update, UpdateStatus
+from wherry.controllers.actions import Action, Actions, Create, Delete, Event, Requeue, Update, UpdateStatus
 from wherry.controllers.attempt import Attempt
 from wherry.controllers.deployment.plan import revisions, scaling
 from wherry.controllers.deployment.plan import status as reports
@@ -214,11 +214,12 @@ class Rollout:
             reports.set_replica_failure(self.all, self.new, self._conditions)
         if self._conditions.list:
             status["conditions"] = self._conditions.list
-        if status != (self.deployment.get("status") or {}):
-            self._last.append(UpdateStatus(DEPLOYMENT, {**self.deployment, "status": status}))
+        annotations = self._annotations()
+        if status != (self.deployment.get("status") or {}) or annotations != meta.annotations(self.deployment):
+            metadata = {**self.deployment["metadata"], "annotations": annotations}
+            self._last.append(UpdateStatus(DEPLOYMENT, {**self.deployment, "metadata": metadata, "status": status}))
         elif rolling and (wait := reports.next_check(self.deployment, status, self._attempt.now)) is not None:
             self._last.append(Requeue(wait))
-        self._report_revision()
 
     def _counts(self) -> dict[str, Any]:
         status = reports.counts(self.deployment, self.all, self.new)
@@ -227,12 +228,12 @@ class Rollout:
         reports.set_available(self.deployment, status, self._conditions)
         return status
 
-    def _report_revision(self) -> None:
-        """The deployment carries the newest set's revision, for `kubectl rollout history`."""
+    def _annotations(self) -> dict[str, str]:
+        """The deployment carries the newest set's revision, for `kubectl rollout history`. It goes with the status: a
+        change of annotations by itself would make a new generation."""
+        found = dict(meta.annotations(self.deployment))
         number = meta.annotations(self.new).get(revisions.REVISION) if self.new else None
-        if number and meta.annotations(self.deployment).get(revisions.REVISION) != number:
-            patch = {"metadata": {"annotations": {revisions.REVISION: number}}}
-            self._last.append(Patch(DEPLOYMENT, meta.name(self.deployment), meta.namespace(self.deployment), patch))
+        return found | ({revisions.REVISION: number} if number else {})
 
 
 def _without_unhealthy(old: Sequence[Obj], most: int) -> dict[str, int]:
