@@ -25,6 +25,7 @@ class Lab:
         self.root, self.images, self.archive = root, images, archive
         self.logs = root.parent / "logs"
         self.prefix = f"wherrytest-{secrets.token_hex(4)}"
+        self.number = 100_000 + secrets.randbelow(900_000)  # to recognise a process by, among others' tests
         self.groups = Groups()
         self._numbers = iter(range(1_000_000))
 

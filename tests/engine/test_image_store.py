@@ -13,7 +13,8 @@ import pytest
 from imagemaking import MadeImage, entry, tar
 
 from wherry.engine.images.store import Store
-from wherry.engine.interface import ImageInvalid
+from wherry.engine.interface import EngineError, ImageInvalid
+from wherry.linux import mounts
 
 pytestmark = pytest.mark.root  # owners of files, and a store that only root can enter
 
@@ -213,3 +214,20 @@ async def test_an_image_without_layers(store, tmp_path):
 
 def test_only_root_may_enter(store):
     assert oct(store.layer_folder.parent.stat().st_mode)[-3:] == "700"
+
+
+async def test_a_full_disk_is_named_and_nothing_is_left(tmp_path):
+    small = tmp_path / "small"
+    small.mkdir()
+    mounts.mount("tmpfs", small, "tmpfs", 0, "size=300k")
+    try:
+        store = Store(small / "images", "amd64")
+        await store.load(MadeImage(BASE).docker_archive(tmp_path / "a", "small"))
+        archive = MadeImage(tar([entry("big", os.urandom(400_000))])).docker_archive(tmp_path / "b", "big")
+        with pytest.raises(EngineError, match="No space left"):
+            await store.load(archive)
+        assert [image.tags for image in store.all()] == [("docker.io/library/small:latest",)]
+        store.collect()
+        assert holdings(store) == (1, 2)
+    finally:
+        mounts.unmount(small)

@@ -72,6 +72,17 @@ async def test_the_sandbox_s_limit_holds_for_its_containers(lab):
     assert (await lab.end_of(name)).oom_killed
 
 
+async def test_a_sandbox_s_limit_changes(lab):
+    box = await lab.sandbox(resources=Resources(memory_limit=32 << 20))
+    await lab.engine.update_sandbox(box, Resources(memory_limit=24 << 20))
+    (sandbox,) = lab.engine.sandboxes()
+    assert sandbox.spec.resources == Resources(memory_limit=24 << 20)
+    await lab.reopen()
+    assert lab.engine.sandboxes() == [sandbox]
+    name = await lab.start("sh", "-c", _EAT, sandbox=box, security=_PRIVILEGED)
+    assert (await lab.end_of(name)).oom_killed
+
+
 async def test_processes_are_limited(lab):
     name = await lab.start(
         "sh", "-c", "for i in 1 2 3 4 5 6 7 8; do sleep 1 & done; wait", resources=Resources(pids_limit=5)

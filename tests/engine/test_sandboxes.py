@@ -57,9 +57,9 @@ async def test_orphans_of_a_shared_pid_namespace_are_buried(lab):
 
 async def test_a_container_s_children_end_with_it_in_a_shared_pid_namespace(lab):
     box = await lab.sandbox(share_pid=True)
-    name = await lab.start("sh", "-c", "sleep 4321 & sleep 1000", sandbox=box)
+    name = await lab.start("sh", "-c", f"sleep {lab.number} & sleep 1000", sandbox=box)
     await lab.engine.stop(name, 0)
-    await lab.until(lambda: not any("sleep 4321" in line for line in command_lines()), "the child is gone")
+    await lab.until(lambda: not any(f"sleep {lab.number}" in line for line in command_lines()), "the child is gone")
 
 
 async def test_host_namespaces(lab):

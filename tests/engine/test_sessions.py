@@ -111,19 +111,21 @@ async def test_exec_output_is_bounded(lab):
 async def test_a_late_exec_is_killed(lab):
     name = await lab.start("sleep", "1000")
     with pytest.raises(TimeoutError):
-        await lab.engine.exec_output(name, ["sh", "-c", "sleep 2468 & sleep 1357"], 0.3)
-    await lab.until(lambda: not any("sleep 1357" in line for line in command_lines()), "it is gone")
-    assert "sleep 1357" not in await lab.sh(name, "ps")
+        await lab.engine.exec_output(name, ["sh", "-c", f"sleep 2468 & sleep {lab.number}"], 0.3)
+    await lab.until(lambda: not any(f"sleep {lab.number}" in line for line in command_lines()), "it is gone")
+    assert f"sleep {lab.number}" not in await lab.sh(name, "ps")
 
 
 async def test_a_user_who_leaves_takes_the_command_along(lab):
     name = await lab.start("sleep", "1000")
     visit = Terminal(tty=True)
-    session = asyncio.ensure_future(lab.engine.exec(name, ["sh", "-c", "echo here; sleep 1358"], visit.streams))
+    session = asyncio.ensure_future(
+        lab.engine.exec(name, ["sh", "-c", f"echo here; sleep {lab.number}"], visit.streams)
+    )
     await visit.sees("here")
     session.cancel()
     await asyncio.gather(session, return_exceptions=True)
-    await lab.until(lambda: not any("sleep 1358" in line for line in command_lines()), "it is gone")
+    await lab.until(lambda: not any(f"sleep {lab.number}" in line for line in command_lines()), "it is gone")
 
 
 async def test_exec_needs_a_running_container(lab):

@@ -169,6 +169,9 @@ class Engine(Protocol):
     async def remove_sandbox(self, sandbox_id: str) -> None:
         """Kills what still runs in it; removes its containers, namespaces and cgroups. No error if it is gone."""
 
+    async def update_sandbox(self, sandbox_id: str, resources: Resources) -> None:
+        """Other limits for the cgroup of the whole sandbox. Raises EngineError."""
+
     def sandboxes(self) -> list[Sandbox]: ...
 
     async def create(self, spec: ContainerSpec) -> ContainerStatus:

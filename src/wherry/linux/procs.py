@@ -77,6 +77,13 @@ def hard_limit(name: str) -> int:
     return resource.getrlimit(getattr(resource, f"RLIMIT_{name}"))[1]
 
 
+def raise_soft_limit(name: str) -> None:
+    """Let this process use `RLIMIT_<name>` up to its hard limit."""
+    kind = getattr(resource, f"RLIMIT_{name}")
+    hard = resource.getrlimit(kind)[1]
+    resource.setrlimit(kind, (hard, hard))
+
+
 def oom_score_adj() -> int:
     return int(Path("/proc/self/oom_score_adj").read_text())
 

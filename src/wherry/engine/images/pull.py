@@ -5,6 +5,7 @@ arrive. What is there already is not fetched.
 """
 
 import asyncio
+import errno
 import fcntl
 import hashlib
 from collections.abc import Sequence
@@ -127,7 +128,8 @@ class Pull:
                 await self._attempt(wanted, part)
                 return
             except (ImagePullFailed, OSError) as error:
-                if attempt == _ATTEMPTS or isinstance(error, _WrongContent):
+                hopeless = isinstance(error, _WrongContent) or getattr(error, "errno", 0) == errno.ENOSPC
+                if attempt == _ATTEMPTS or hopeless:
                     raise ImagePullFailed(f"{wanted.digest}: {error}") from error
             await asyncio.sleep(pause)
             pause *= 2

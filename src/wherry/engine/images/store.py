@@ -12,7 +12,7 @@ from wherry.engine.images import archive, garbage
 from wherry.engine.images.blobs import Blobs
 from wherry.engine.images.index import Catalog, Entry, Index, locked
 from wherry.engine.images.layers import Layers
-from wherry.engine.interface import Credentials, Image, ImageInvalid, ImageNotFound
+from wherry.engine.interface import Credentials, EngineError, Image, ImageInvalid, ImageNotFound, ImagePullFailed
 from wherry.wire.dockertar import ArchivedImage
 from wherry.wire.registry import Reference, ReferenceError, parse_reference
 
@@ -79,7 +79,12 @@ class Store:
     # ---- changing
 
     async def load(self, path: Path) -> list[Image]:
-        return await asyncio.to_thread(self._load, path)
+        try:
+            return await asyncio.to_thread(self._load, path)
+        except FileNotFoundError as error:
+            raise ImageInvalid(f"no such file: {error.filename}") from error
+        except OSError as error:
+            raise EngineError(f"cannot load {path}: {error.strerror}") from error
 
     async def pull(self, reference: str, credentials: Credentials | None = None) -> Image:
         try:
@@ -89,15 +94,18 @@ class Store:
         from wherry.engine.images.pull import Pull  # most users of a store never pull
         from wherry.engine.images.registry import Registry
 
-        with ExitStack() as stack:
-            await asyncio.to_thread(stack.enter_context, self._importing())
-            async with Registry(wanted, credentials, self._insecure) as registry:
-                partial = self._root / "tmp" / garbage.PARTIAL
-                pull = Pull(registry, self._blobs, self._layers, partial, self._architecture)
-                pulled = await pull.run(wanted)
-            digest = f"{wanted.name}@{pulled.digest}"
-            tags = [wanted.tagged] if wanted.tagged else []
-            await asyncio.to_thread(self._name, [(pulled.image_id, pulled.entry, tags, [digest])])
+        partial = self._root / "tmp" / garbage.PARTIAL
+        try:
+            with ExitStack() as stack:
+                await asyncio.to_thread(stack.enter_context, self._importing())
+                async with Registry(wanted, credentials, self._insecure) as registry:
+                    pull = Pull(registry, self._blobs, self._layers, partial, self._architecture)
+                    pulled = await pull.run(wanted)
+                digest = f"{wanted.name}@{pulled.digest}"
+                tags = [wanted.tagged] if wanted.tagged else []
+                await asyncio.to_thread(self._name, [(pulled.image_id, pulled.entry, tags, [digest])])
+        except OSError as error:
+            raise ImagePullFailed(f"{wanted}: {error.strerror or error}") from error
         return self._index.read().image(pulled.image_id)
 
     def remove(self, reference: str) -> bool:
@@ -132,14 +140,9 @@ class Store:
 
     def _load(self, path: Path) -> list[Image]:
         with self._importing():
-            try:
-                with archive.opened(path, self._blobs.unfinished()) as opened:
-                    offered = archive.images(opened, self._architecture)
-                    brought = [
-                        (image, *archive.bring_in(opened, image, self._blobs, self._layers)) for image in offered
-                    ]
-            except FileNotFoundError as error:
-                raise ImageInvalid(f"no such file: {path}") from error
+            with archive.opened(path, self._blobs.unfinished()) as opened:
+                offered = archive.images(opened, self._architecture)
+                brought = [(image, *archive.bring_in(opened, image, self._blobs, self._layers)) for image in offered]
             self._name([(image_id, entry, *_names(image, entry)) for image, image_id, entry in brought])
             catalog = self._index.read()
             return [catalog.image(image_id) for _, image_id, _ in brought]

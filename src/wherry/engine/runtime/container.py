@@ -84,14 +84,14 @@ class LiveContainer:
         async with self.lock:
             if self.record.state != "created":
                 raise StartFailed(f"container {self.spec.id} is {self.record.state}")
-            self._save(replace(self.record, launching=True))
             try:
+                self._save(replace(self.record, launching=True))
                 pid, started_at = await self._launch(sandbox)
             except (StartFailed, EngineError, OSError) as error:
                 failure = error if isinstance(error, StartFailed) else StartFailed(str(error))
                 await asyncio.to_thread(self.wipe)
                 ended = self.record.exited(failure.exit_code, time.time(), str(failure))
-                self._save(replace(ended, reason=failure.reason))
+                self._note(replace(ended, reason=failure.reason))
                 self.ended.set()
                 raise failure from error
             self._runs(pid, started_at)
@@ -144,7 +144,7 @@ class LiveContainer:
             monitor_started=procs.start_time(monitor),
             started_at=started_at,
         )
-        self._save(running)
+        self._note(running)
         self.adopt()
 
     def adopt(self) -> None:
@@ -173,7 +173,7 @@ class LiveContainer:
         else:
             code, at, message = _LOST, time.time(), "the container ended without a trace of its exit code"
         oom_killed = self.host.groups.oom_kills(self.group) > 0 or self.paths.oom_file.exists()
-        self._save(self.record.exited(code, at, message, oom_killed))
+        self._note(self.record.exited(code, at, message, oom_killed))
         self._close_first()
         self.ended.set()
         self.host.exits.publish(Exited(self.spec.id, self.spec.sandbox))
@@ -250,8 +250,17 @@ class LiveContainer:
             self._first = None
 
     def _save(self, record: ContainerRecord) -> None:
+        """Before the fact. Raises OSError."""
         save(self.paths.record, record)
         self.record = record
+
+    def _note(self, record: ContainerRecord) -> None:
+        """After the fact, which is one even if the disk is full: a new engine would find it out again."""
+        self.record = record
+        try:
+            save(self.paths.record, record)
+        except OSError as error:
+            log.warning("cannot write down that container %s is %s: %s", self.spec.id, record.state, error)
 
 
 def _open_sources(specified: Sequence[Mount], descriptors: ExitStack) -> list[int | None]:

@@ -71,6 +71,10 @@ class LocalEngine:
         await sandbox.remove()
         self._sandboxes.pop(sandbox_id, None)
 
+    async def update_sandbox(self, sandbox_id: str, resources: Resources) -> None:
+        """Raises EngineError."""
+        await asyncio.to_thread(self._sandbox(sandbox_id).limit, resources)
+
     def sandboxes(self) -> list[Sandbox]:
         return [sandbox.view for sandbox in self._sandboxes.values()]
 
@@ -181,6 +185,7 @@ async def open(root: Path, images: Path, runtime: str | None = None, subreaper: 
     lock = await _lock(layout.lock)
     try:
         found = tools.find(runtime)
+        procs.raise_soft_limit("NOFILE")  # two descriptors a container, three a sandbox
         if subreaper:
             procs.become_subreaper()
         groups = Groups()

@@ -7,7 +7,7 @@ import time
 from dataclasses import replace
 
 from wherry.engine.cgroups.plan import sandbox_group
-from wherry.engine.interface import EngineError, Sandbox, SandboxSpec
+from wherry.engine.interface import EngineError, Resources, Sandbox, SandboxSpec
 from wherry.engine.runtime import holder
 from wherry.engine.runtime.host import Host
 from wherry.engine.runtime.records import SandboxRecord, save
@@ -90,6 +90,12 @@ class LiveSandbox:
 
     def _holder_ended(self, _: int | None) -> None:
         self._watch = None
+
+    def limit(self, resources: Resources) -> None:
+        """Raises EngineError."""
+        self.host.groups.limit(self.record.spec.cgroup_parent, resources)
+        self.record = replace(self.record, spec=replace(self.record.spec, resources=resources))
+        save(self.paths.record, self.record)
 
     async def remove(self) -> None:
         """Everything but the containers, which must be gone."""
