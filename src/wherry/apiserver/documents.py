@@ -6,7 +6,7 @@ import orjson
 
 from wherry.aio.http.messages import Response, Upgrade
 from wherry.api import errors, openapi
-from wherry.apiserver import discovery, health, negotiation
+from wherry.apiserver import discovery, health, metrics, negotiation
 from wherry.apiserver.core import Api, Call
 
 Verb = Callable[[Api, Call], Awaitable[Response | Upgrade]]
@@ -76,6 +76,7 @@ PATHS: dict[str, Verb] = {
     "/openid/v1/jwks": keys,
     "/.well-known/openid-configuration": openid,
     "/openapi/v2": openapi_v2,
+    "/metrics": metrics.answer,
     "/api": discovery.core_versions,
     "/apis": discovery.groups,
 }

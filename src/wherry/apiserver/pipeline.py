@@ -59,6 +59,7 @@ def handler(api: Api) -> Handler:
     async def handle(request: Request) -> Answer:
         query = routes.Query(request.query)
         call = Call(request, query, routes.resolve(request.method, request.path, query, api.kinds))
+        started = api.metrics.started(call)
         try:
             for stage in STAGES:
                 response = await stage(api, call)
@@ -74,6 +75,7 @@ def handler(api: Api) -> Handler:
         assert response is not None
         if call.warnings and isinstance(response, Response):
             response.headers = [*response.headers, *(("Warning", f"299 - {_quoted(w)}") for w in call.warnings)]
+        api.metrics.finished(call, response.status if isinstance(response, Response) else 101, started)
         return response
 
     return handle
