@@ -4,6 +4,7 @@ Each `is_...` is a yes or no; `..._errors` say why not, in the words of apimachi
 """
 
 import re
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -93,6 +94,11 @@ _QUALIFIED_MESSAGE = (
 
 def qualified_name_errors(text: str) -> list[str]:
     """A label or annotation key: `name` or `prefix/name`."""
+    return list(_qualified_name_errors(text))
+
+
+@lru_cache(4096)  # a cluster has few of them, and sees them all the time
+def _qualified_name_errors(text: str) -> list[str]:
     errors = []
     parts = text.split("/")
     if len(parts) > 2:

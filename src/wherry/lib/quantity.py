@@ -6,6 +6,7 @@ most nine decimal places (smaller amounts round away from zero).
 
 import re
 from decimal import ROUND_UP, Context, Decimal
+from functools import lru_cache
 
 _DECIMAL = {"n": -9, "u": -6, "m": -3, "": 0, "k": 3, "M": 6, "G": 9, "T": 12, "P": 15, "E": 18}
 _BINARY = {"Ki": 1, "Mi": 2, "Gi": 3, "Ti": 4, "Pi": 5, "Ei": 6}
@@ -61,7 +62,11 @@ def _largest_exponent(amount: Decimal) -> int:
 
 
 def _parse(quantity: str | int | float | Decimal) -> tuple[Decimal, str]:
-    text = quantity if isinstance(quantity, str) else str(quantity)
+    return _parse_text(quantity if isinstance(quantity, str) else str(quantity))
+
+
+@lru_cache(4096)  # objects made from one template have the same amounts
+def _parse_text(text: str) -> tuple[Decimal, str]:
     match = _SYNTAX.fullmatch(text)
     if not text or not match or not (match[2] or match[3]):
         if text and _SIGNED.match(text) and any(ch.isdigit() for ch in text.rstrip("EPTGMkKinume")):
