@@ -164,7 +164,7 @@ def config_key_errors(key: str) -> list[str]:
 def variable_name_errors(name: str) -> list[str]:
     """An environment variable's name."""
     errors = [] if name else ["environment variable name must be non-empty"]
-    if any(not " " <= char <= "~" or char == "=" for char in name):
+    if not name.isascii() or not name.isprintable() or "=" in name:
         errors.append(
             "a valid environment variable name must consist only of printable ASCII characters other than '='"
         )

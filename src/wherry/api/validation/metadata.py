@@ -144,7 +144,7 @@ def label_name(name: str, path: str) -> Errors:
 
 def labels(found: Mapping[str, str] | None, path: str) -> Errors:
     errors: Errors = []
-    for key, value in sorted((found or {}).items()):
+    for key, value in sorted(found.items()) if found else ():
         errors += label_name(key, path)
         errors += [invalid_value(path, value, message) for message in names.label_value_errors(value)]
     return errors
@@ -153,7 +153,7 @@ def labels(found: Mapping[str, str] | None, path: str) -> Errors:
 def annotations(found: Mapping[str, str] | None, path: str) -> Errors:
     errors: Errors = []
     size = 0
-    for key, value in sorted((found or {}).items()):
+    for key, value in sorted(found.items()) if found else ():
         errors += [invalid_value(path, key, message) for message in names.qualified_name_errors(key.lower())]
         size += len(key.encode()) + len(value.encode())
     return [*errors, too_long(path, ANNOTATIONS_LIMIT)] if size > ANNOTATIONS_LIMIT else errors
@@ -181,9 +181,11 @@ def _owner(owner: Obj) -> Obj:
 
 
 def owner_references(found: Iterable[Obj] | None, path: str) -> Errors:
+    if not found:
+        return []
     errors: Errors = []
     controller = ""
-    listed = list(found or ())
+    listed = list(found)
     for owner in listed:
         for key, message in _OWNER_TEXTS.items():
             value = owner.get(key, "")
@@ -204,7 +206,9 @@ def owner_references(found: Iterable[Obj] | None, path: str) -> Errors:
 
 
 def finalizers(found: Iterable[str] | None, path: str) -> Errors:
-    listed = list(found or ())
+    if not found:
+        return []
+    listed = list(found)
     errors = [error for name in listed for error in label_name(name, path)]
     if {"orphan", "foregroundDeletion"} <= set(listed):
         message = "finalizer orphan and foregroundDeletion cannot be both set"
@@ -243,6 +247,8 @@ def managed_fields(found: Iterable[Obj] | None, path: str) -> Errors:
 def field_manager(name: str, path: str) -> Errors:
     """The name under which a client manages fields."""
     errors = [too_long(path, MANAGER_LIMIT)] if len(name.encode()) > MANAGER_LIMIT else []
+    if name.isprintable():
+        return errors
     at = 0
     for char in name:
         if not char.isprintable():

@@ -1,6 +1,6 @@
 """Pods: what one may be when it is made, and what may change later."""
 
-from wherry.api import Obj
+from wherry.api import Obj, copies
 from wherry.api.errors import FieldError, forbidden_field, invalid_value, required, unsupported
 from wherry.api.patch.values import clone, same
 from wherry.api.validation import addresses, containers, fields, internal, metadata, podspec, scheduling
@@ -15,8 +15,21 @@ _SECCOMP_CONTAINER = "container.seccomp.security.alpha.kubernetes.io/"
 _DELETION_COST = "controller.kubernetes.io/pod-deletion-cost"
 
 
-def pod_metadata_and_spec(pod: Obj) -> Check:
+_correct = copies.Known()
+
+
+def annotations_and_spec(pod: Obj) -> Errors:
     """What holds for a pod at any time, its name and labels apart."""
+    found = copies.fingerprint(pod)
+    if found in _correct:
+        return []
+    errors = list(_annotations_and_spec(pod))
+    if not errors:
+        _correct.add(found)
+    return errors
+
+
+def _annotations_and_spec(pod: Obj) -> Check:
     meta, spec = pod["metadata"], pod["spec"]
     yield from annotations(meta.get("annotations") or {}, spec, "metadata.annotations")
     yield from podspec.check(spec, meta, "spec", is_pod=True)
@@ -70,7 +83,7 @@ def _seccomp_annotation(profile: str, path: str) -> Check:
 
 def _create(pod: Obj) -> Errors:
     spec = pod["spec"]
-    errors = list(pod_metadata_and_spec(pod))
+    errors = annotations_and_spec(pod)
     if spec.get("ephemeralContainers"):
         errors.append(forbidden_field("spec.ephemeralContainers", "cannot be set on create"))
     if spec.get("nodeName") and spec.get("schedulingGates"):
@@ -173,7 +186,7 @@ def _update(new: Obj, old: Obj) -> Errors:
 
 def _whole(pod: Obj) -> Errors:
     errors = metadata.check(pod, True, metadata.subdomain) + metadata.kube_finalizers(pod["metadata"])
-    return errors + list(pod_metadata_and_spec(pod))
+    return errors + annotations_and_spec(pod)
 
 
 def _deadline(spec: Obj, before: Obj) -> Errors:

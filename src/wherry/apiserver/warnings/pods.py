@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from wherry.api import Obj
+from wherry.api import Obj, copies
 from wherry.api.errors import quote
 from wherry.apiserver.warnings.addresses import of_ip
 from wherry.apiserver.warnings.nodes import OLD_LABELS, of_labels, of_term
@@ -35,11 +35,24 @@ _LISTS = ("initContainers", "containers", "ephemeralContainers")
 _WHOLE_BYTES = ("memory", "ephemeral-storage")
 
 
+_unremarkable = copies.Known()
+
+
 def of_pod(new: Obj, old: Obj | None) -> list[str]:
     if old is not None:
         return []  # people rarely change pods, machines often
     why = "this is used in the Pod's hostname, which can result in surprising behavior; a DNS label is recommended"
-    return _of_name(new, why) + of_template(new, "")
+    return _of_name(new, why) + _of_spec(new)
+
+
+def _of_spec(pod: Obj) -> list[str]:
+    copy = copies.fingerprint(pod)
+    if copy in _unremarkable:
+        return []
+    found = of_template(pod, "")
+    if not found:
+        _unremarkable.add(copy)
+    return found
 
 
 def of_status(new: Obj, old: Obj | None) -> list[str]:
