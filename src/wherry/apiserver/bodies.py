@@ -32,6 +32,8 @@ class Decoded:
 def decode(kind: Kind, body: bytes, form: str, validation: str, now: float) -> Decoded:
     """A request's object with its defaults. `validation`: Ignore, Warn or Strict. Raises StatusError."""
     text = as_json(kind, body, form)
+    if text.strip() == b"null":
+        text = b"{}"
     try:
         decoded = decoding.decode(text, schema.definition(kind.api_version, kind.kind))
     except DecodeError as error:
@@ -102,7 +104,7 @@ def _wrong_type(kind: Kind, api_version: str, name: str, body: bytes) -> StatusE
     if other is None:
         scheme = "pkg/api/legacyscheme/scheme.go:30"
         why = f'no kind "{name}" is registered for version "{api_version}" in scheme "{scheme}"'
-    elif other.kind == kind.kind and other.group == kind.group:
+    elif name == kind.kind and other.group == kind.group:
         group_version = f"{kind.group}/{kind.version}" if kind.group else kind.version
         return errors.bad_request(
             f"the API version in the data ({api_version}) does not match the expected API version ({group_version})"

@@ -66,9 +66,13 @@ def complete(api: Api, kind: Kind, obj: Obj) -> Obj:
     node = schema.definition(kind.api_version, kind.kind)
     obj = decoding.normalize(obj, node).object
     defaults.apply(kind, obj, now)
-    obj = managed.update(None, obj, node, Writer(MANAGER, kind.api_version, kind.kind, now=now))
+    obj = managed.update(None, obj, node, _writer(kind, now))
     obj["metadata"] |= {"uid": str(uuid.uuid4()), "creationTimestamp": rfc3339(now)}
     return obj
+
+
+def _writer(kind: Kind, now: float) -> Writer:
+    return Writer(MANAGER, kind.api_version, kind.kind, now=now, reset=managed.reset_fields(kind, ""))
 
 
 async def ensure(api: Api, kind: Kind, obj: Obj, own: Obj | None = None) -> None:

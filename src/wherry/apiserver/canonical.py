@@ -46,6 +46,18 @@ def apply(kind: Kind, obj: Obj) -> None:
         rule(obj)
 
 
+def inner(kind: Kind, obj: Obj) -> Obj:
+    """An object as upstream's internal type has it: tables show that one's metadata."""
+    annotations = obj["metadata"].get("annotations")
+    if kind is not kinds.DAEMON_SET or not annotations or TEMPLATE_GENERATION not in annotations:
+        return obj
+    metadata = dict(obj["metadata"])
+    metadata["annotations"] = {key: value for key, value in annotations.items() if key != TEMPLATE_GENERATION}
+    if not metadata["annotations"]:
+        del metadata["annotations"]
+    return obj | {"metadata": metadata}
+
+
 def _service_account(spec: Obj) -> None:
     name = spec.get("serviceAccountName") or spec.get("serviceAccount")
     if name:
@@ -62,4 +74,11 @@ def _daemon_set(obj: Obj) -> None:
     annotations[TEMPLATE_GENERATION] = str(generation)
 
 
-_RULES: Mapping[Kind, Callable[[Obj], None]] = {kinds.DAEMON_SET: _daemon_set}
+def _pod(obj: Obj) -> None:
+    """No pod ends before it is told to."""
+    spec = obj.get("spec") or {}
+    if (spec.get("terminationGracePeriodSeconds") or 0) < 0:
+        spec["terminationGracePeriodSeconds"] = 1
+
+
+_RULES: Mapping[Kind, Callable[[Obj], None]] = {kinds.DAEMON_SET: _daemon_set, kinds.POD: _pod}

@@ -2,6 +2,7 @@
 
 from wherry.aio.http.messages import Response
 from wherry.api import Obj, errors
+from wherry.api.kinds import Kind
 from wherry.apiserver import negotiation
 from wherry.apiserver.core import Api, Call
 from wherry.apiserver.registry import forms
@@ -15,7 +16,7 @@ async def get(api: Api, call: Call) -> Response:
     name = call.target.name
     accepted = negotiation.accept(call.request.headers.get("Accept"))
     if name and name != STORE:
-        raise errors.not_found(call.kind, name)
+        raise errors.not_found(Kind("", "v1", call.kind.kind, call.kind.singular), name)
     status = await _store(api)
     if name:
         found = {"kind": call.kind.kind, "apiVersion": "v1", **status}

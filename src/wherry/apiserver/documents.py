@@ -60,7 +60,7 @@ async def openapi_v3(api: Api, call: Call) -> Response:
     if not path:
         return Response(200, openapi.v3_index(api.kinds), TEXT)
     found = openapi.v3(api.kinds, path)
-    return Response(200, found) if found else discovery.not_found()
+    return Response(200, found) if found else Response(404, b"", "")
 
 
 async def not_found(api: Api, call: Call) -> Response:
@@ -80,7 +80,7 @@ PATHS: dict[str, Verb] = {
     "/api": discovery.core_versions,
     "/apis": discovery.groups,
 }
-ONLY_GET = ("/version", "/openid/v1/jwks", "/.well-known/openid-configuration", "/openapi/v2")
+ONLY_GET = ("/api", "/apis", "/version", "/openid/v1/jwks", "/.well-known/openid-configuration", "/openapi/v2")
 
 
 def find(call: Call) -> Verb:
@@ -100,6 +100,9 @@ def find(call: Call) -> Verb:
     return not_found
 
 
-def find_in_group(call: Call) -> Verb:
+def find_in_group(api: Api, call: Call) -> Verb:
     """A resource path of a kind that the server does not have."""
+    group = call.target.group
+    if all(kind.group != group for kind in api.kinds):
+        return not_found
     raise errors.no_such_path()

@@ -34,9 +34,7 @@ async def authenticate(api: Api, call: Call) -> None:
 async def impersonate(api: Api, call: Call) -> None:
     claim = impersonation.claimed(call.request.headers)
     if claim:
-        for question in claim.questions(call.user):
-            await api.authorizer.require(question)
-        call.user = claim.user()
+        call.user = await impersonation.impersonated(api.authorizer, claim, authz.ask(call))
 
 
 async def authorise(api: Api, call: Call) -> None:
@@ -45,9 +43,10 @@ async def authorise(api: Api, call: Call) -> None:
 
 
 async def answer(api: Api, call: Call) -> Answer:
+    verb = verbs.find(api, call)
     if call.target.kind in warnings.DEPRECATED:
         call.warn(warnings.DEPRECATED[call.target.kind])
-    return await verbs.find(api, call)(api, call)
+    return await verb(api, call)
 
 
 STAGES: tuple[Stage, ...] = (authenticate, impersonate, authorise, answer)

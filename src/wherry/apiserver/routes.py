@@ -59,7 +59,7 @@ def is_true(text: str) -> bool:
 
 def resolve(method: str, path: str, query: Query, kinds: Registry) -> Target:
     """What `method` on `path` asks for."""
-    parts = [part for part in path.split("/") if part]
+    parts = [part for part in path.split("/") if part] if "//" not in path or "/proxy/" in path else []
     if len(parts) >= 3 and parts[0] == "api":
         return _resource(method, path, "", parts[1:], query, kinds)
     if len(parts) >= 4 and parts[0] == "apis":
@@ -80,7 +80,7 @@ def _resource(method: str, path: str, group: str, parts: list[str], query: Query
     target.plural, target.name, target.subresource = (*parts[:3], "", "", "")[:3]
     target.rest = _after_subresource(path, parts)
     target.kind = kinds.by_path(group, target.version, target.plural)
-    if target.plural == "namespaces" and not group:
+    if target.plural == "namespaces" and not group and target.name:
         target.namespace = target.name
     if watching:
         target.verb = "watch"

@@ -41,7 +41,7 @@ def find(api: Api, call: Call) -> Verb:
         return documents.find(call)
     kind = target.kind
     if kind is None:
-        return documents.find_in_group(call)
+        return documents.find_in_group(api, call)
     if not _in_scope(kind, target.namespace, target.name):
         raise errors.no_such_path()
     if call.request.method == "HEAD":
@@ -49,6 +49,8 @@ def find(api: Api, call: Call) -> Verb:
     if target.subresource:
         return subresources.find(kind, call)
     verbs = OBJECT if target.name else COLLECTION
+    if target.name and not any(verb in kind.verbs for verb in OBJECT):
+        raise errors.no_such_path()
     verb = verbs.get(target.verb)
     if verb is None or target.verb not in kind.verbs:
         raise errors.method_not_allowed()

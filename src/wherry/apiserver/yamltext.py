@@ -5,6 +5,7 @@ from typing import Any, ClassVar
 
 import yaml
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
+from yaml.scanner import ScannerError
 
 _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _Dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
@@ -92,7 +93,11 @@ def _message(error: yaml.YAMLError) -> str:
     mark, problem = getattr(error, "problem_mark", None), getattr(error, "problem", None)
     if mark is None or problem is None:
         return f"yaml: {error}"
-    return f"yaml: line {max(mark.line, 1)}: {problem}"
+    context = getattr(error, "context_mark", None)
+    line = mark.line or (context.line if context else 0)
+    if mark.line and isinstance(error, ScannerError):  # go-yaml has not counted the line yet
+        line += 1
+    return f"yaml: line {line}: {problem}" if line else f"yaml: {problem}"
 
 
 class _GoDumper(_Dumper):  # type: ignore[misc, valid-type]

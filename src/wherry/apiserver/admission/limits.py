@@ -77,7 +77,7 @@ def _violations(obj: Obj, limit_range: Obj) -> Iterator[str]:
             requests = (spec.get("resources") or {}).get("requests") or {}
             yield from _claim_violations(kind, limit, requests)
         elif kind == "Container" and "containers" in spec:
-            for container in (*spec["containers"], *(spec.get("initContainers") or ())):
+            for container in (*(spec.get("containers") or ()), *(spec.get("initContainers") or ())):
                 resources = container.get("resources") or {}
                 yield from _bounds(kind, limit, resources.get("requests") or {}, resources.get("limits") or {})
         elif kind == "Pod" and "containers" in spec:
@@ -151,7 +151,7 @@ def _ratio(kind: str, name: str, bound: str, requests: Obj, limits: Obj) -> Iter
 def _total(spec: Obj, field: str) -> Obj:
     """What a pod as a whole asks for: containers together, or more while it starts."""
     total: Amounts = {}
-    for container in spec["containers"]:
+    for container in spec.get("containers") or ():
         _add(total, container, field)
     sidecars: Amounts = {}
     starting: Amounts = {}

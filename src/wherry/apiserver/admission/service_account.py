@@ -65,7 +65,7 @@ def _mount_token(spec: Obj, suffix: str) -> None:
     known = next((volume["name"] for volume in volumes if volume.get("name", "").startswith(VOLUME)), "")
     name = known or VOLUME + suffix
     needed = False
-    for container in (*(spec.get("initContainers") or ()), *spec["containers"]):
+    for container in (*(spec.get("initContainers") or ()), *(spec.get("containers") or ())):
         mounts = container.setdefault("volumeMounts", [])
         if not any(mount.get("mountPath") == MOUNT_PATH for mount in mounts):
             mounts.append({"name": name, "readOnly": True, "mountPath": MOUNT_PATH})

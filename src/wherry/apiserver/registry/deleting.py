@@ -22,6 +22,10 @@ from wherry.store import Mismatch, Put, Record
 ORPHAN = "orphan"
 FOREGROUND = "foregroundDeletion"
 ATTEMPTS = 20
+_PRESERVED = (
+    "child pods are preserved by default when jobs are deleted; set propagationPolicy=Background to remove them or "
+    "set propagationPolicy=Orphan to suppress this warning"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +62,8 @@ async def delete_one(api: Api, call: Call, namespace: str, name: str, options: D
     """Delete one object; what to answer, and its HTTP status. Raises StatusError."""
     kind = call.kind
     strategy = strategies.of(kind)
+    if kind is kinds.JOB and not options.policy and options.orphan is None:
+        call.warn(_PRESERVED)
     for _ in range(ATTEMPTS):
         record = await storage.current(api, kind, namespace, name)
         if record is None:
@@ -206,7 +212,12 @@ async def _carry_out(api: Api, kind: Kind, record: Record, decision: Decision, d
             record = await storage.put(api, Put(record.key, value, record.revision))
         if decision.what == "mark":
             return encoding.decode(kind, record)
-    revision = await _remove(api, kind, record, decision.obj)
+    try:
+        revision = await _remove(api, kind, record, decision.obj)
+    except Mismatch:
+        if decision.announce and await api.store.get(record.key) is None:
+            return decision.obj  # who saw the announcement was faster: it is done all the same
+        raise
     decision.obj["metadata"]["resourceVersion"] = str(revision)
     return decision.obj
 

@@ -7,7 +7,7 @@ import orjson
 
 from wherry.aio.http.messages import Response
 from wherry.api import Obj, errors, tables
-from wherry.apiserver import encoding, views
+from wherry.apiserver import canonical, encoding, views
 from wherry.apiserver.core import Api, Call
 from wherry.apiserver.negotiation import JSON, PROTOBUF, YAML, Accepted
 from wherry.store import Record
@@ -82,11 +82,11 @@ def table(api: Api, call: Call, objects: list[Obj], metadata: Obj, version: str)
     kind = call.kind
     shown = objects if kind.stored is None else [views.to_stored(kind, obj) for obj in objects]
     columns, rows = tables.render(kind.stored or kind, shown, api.clock.now())
-    for row, obj in zip(rows, objects, strict=True):
+    for row, obj, inner in zip(rows, objects, shown, strict=True):
         if include == "Object":
             row["object"] = obj
         else:
-            row["object"] = None if include == "None" else metadata_only(obj, version)
+            row["object"] = None if include == "None" else metadata_only(canonical.inner(kind, inner), version)
     return {
         "kind": "Table",
         "apiVersion": f"meta.k8s.io/{version}",

@@ -83,7 +83,8 @@ def prepare_update(strategy: Strategy, new: Obj, old: Obj, subresource: str, con
     keep(new["metadata"], old["metadata"], "generation")
     if subresource == "status":
         _prepare_status(strategy, new, old, context)
-    elif subresource in strategy.subresources:
+        return
+    if subresource in strategy.subresources:
         strategy.subresources[subresource](new, old, context)
     else:
         if strategy.status:

@@ -13,7 +13,10 @@ def of_pod(spec: Obj) -> str:
     if spec.get("resources"):
         return _class([spec["resources"]])
     return _class(
-        [each.get("resources") or {} for each in (*spec["containers"], *(spec.get("initContainers") or ()))]
+        [
+            each.get("resources") or {}
+            for each in (*(spec.get("containers") or ()), *(spec.get("initContainers") or ()))
+        ]
     )
 
 

@@ -33,7 +33,7 @@ def _new_job(new: Obj, context: Context) -> None:
         labels.setdefault(label, metadata["name"])
     for label in _JOB_UID:
         labels.setdefault(label, metadata["uid"])
-    if shared:  # a job without labels of its own shows its pods' (upstream's default is the same map, not a copy)
+    if shared or not metadata.get("labels"):  # a job without labels of its own shows its pods'
         metadata["labels"] = dict(labels)
     selector = spec.setdefault("selector", {}).setdefault("matchLabels", {})
     selector.setdefault(_JOB_UID[1], metadata["uid"])
