@@ -19,7 +19,7 @@ from wherry.client.informer import Informer
 from wherry.client.interface import ApiError
 from wherry.linux import netns, procs
 from wherry.node import machine
-from wherry.node.agent import Agent, services_of
+from wherry.node.agent import Agent, pods_of, services_of
 from wherry.node.config import NodeConfig
 from wherry.node.network import NetworkConfig, PodNetwork
 from wherry.node.objects import Objects
@@ -82,14 +82,15 @@ class NodeHost:
         self.network = PodNetwork(NetworkConfig(self.state, "10.244.7.0/24", ADDRESS, self.netns, mtu=1500))
         clock = RealClock()
         recorder = Recorder(self.client, clock, "kubelet", "n1")
-        services = services_of(self.client)
+        services, pods = services_of(self.client), pods_of(self.client, "n1")
         self.parts = Parts(
             self.config, self.client, self.engine, self.network, clock, recorder, Objects(self.client, clock),
-            Tokens(self.client, clock), Puller(self.engine.images), lambda: services.store.values(), "machine",
+            Tokens(self.client, clock), Puller(self.engine.images), lambda: services.store.values(),
+            lambda: pods.store.values(), "machine",
         )  # fmt: skip
         self.status = NodeStatus(self.config, facts, self.client, self.engine, clock)
         await self.status.register()
-        self.agent = Agent(self.parts, services)
+        self.agent = Agent(self.parts, pods, services)
         self.tasks = Tasks()
         await self.tasks.__aenter__()
         for work in (recorder.run(), services.run(), self.agent.run()):

@@ -17,7 +17,7 @@ from wherry.api.kinds import NAMESPACE, NODE, POD, SERVICE_ACCOUNT
 from wherry.client import kubeconfig
 from wherry.client.interface import ApiError
 from wherry.client.rest import from_kubeconfig
-from wherry.linux import cgroupfs, netns, procs
+from wherry.linux import cgroupfs, mounts, netns, procs
 from wherry.local.teardown import unmount_below
 from wherry.pki.authority import Authority
 from wherry.wire import channels
@@ -235,3 +235,27 @@ async def execute(pool: Pool, *command: str, stdin: bytes = b"") -> tuple[bytes,
 
     code = channels.exit_code(json.loads(received[channels.ERROR]))
     return received[channels.STDOUT], received[channels.STDERR], code
+
+
+async def test_nothing_is_lost_or_left_when_the_node_is_killed_while_it_works(cluster):
+    names = [f"p{number}" for number in range(6)]
+    creations = [asyncio.create_task(cluster.run(name, SLEEPER)) for name in names]
+    for pause in (0.15, 0.4):
+        await asyncio.sleep(pause)
+        await cluster.end("node", signal.SIGKILL)
+        await cluster.start_node()
+    pods = await asyncio.gather(*creations)
+    assert [status_of(pod)["restartCount"] for pod in pods] == [0] * len(pods)
+    for name in names:
+        await cluster.client.delete(POD, name, "default")
+    await asyncio.sleep(0.05)
+    await cluster.end("node", signal.SIGKILL)
+    await cluster.start_node()
+
+    async def gone() -> bool:
+        return not (await cluster.client.list(POD, "default")).items
+
+    await soon(gone)
+    assert [path for name in ("pods", "sandboxes", "network") for path in (cluster.state / name).glob("*")] == []
+    assert netns.names(f"wherry-{cluster.name}-n1.") == []
+    assert not any(str(cluster.state) in mount.target for mount in mounts.all_mounts())

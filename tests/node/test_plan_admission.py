@@ -3,7 +3,7 @@
 import pytest
 from nodetest import container, pod
 
-from wherry.node.plan.admission import admit
+from wherry.node.plan.admission import admit, resize
 from wherry.node.plan.demand import requests
 
 NODE = {"cpu": "2", "memory": "4Gi", "pods": "3"}
@@ -36,6 +36,15 @@ def test_the_message_has_the_numbers():
     assert found.message == (
         "Pod was rejected: Node didn't have enough resource: cpu, requested: 1500, used: 600, capacity: 2000"
     )
+
+
+@pytest.mark.parametrize(
+    ("cpu", "others", "reason"),
+    [("1", [], None), ("3", [], "Infeasible"), ("1500m", [asking("1", uid="a")], "Deferred")],
+)
+def test_room_for_more(cpu, others, reason):
+    found = resize(asking(cpu), others, NODE)
+    assert (found.reason if found else None) == reason
 
 
 def part(cpu, **fields):

@@ -11,11 +11,12 @@ from wherry.node.plan.actions import (
     PullImage,
     RemoveContainer,
     RemoveSandbox,
+    ResizeContainer,
     RunHook,
     StartContainer,
     StopContainer,
 )
-from wherry.node.plan.view import Failure, Health, Image, Sandbox, Volumes
+from wherry.node.plan.view import Failure, Health, Image, Rejection, Sandbox, Volumes
 
 
 def started(*names: str, attempt: int = 0, delay: float = 0) -> list[object]:
@@ -207,6 +208,34 @@ def test_a_failed_probe_ends_the_container(health, message, grace):
     failed = view(probed, record(), health={"main-0": health})
     assert actions(failed) == [StopContainer("main", "main-0", grace)]
     assert events(failed) == [("Killing", message)]
+
+
+@pytest.mark.parametrize(
+    ("outdated", "no_room", "expected"),
+    [
+        (("cpu",), None, [ResizeContainer("main", "main-0")]),
+        (("cpu", "memory"), None, [StopContainer("main", "main-0", 30)]),
+        (("cpu",), Rejection("Infeasible", "too much"), []),
+    ],
+)
+def test_new_limits_in_place_or_by_a_restart(outdated, no_room, expected):
+    policy = [{"resourceName": "memory", "restartPolicy": "RestartContainer"}]
+    wants = {"requests": {"cpu": "2"}}
+    had = {"requests": {"cpu": "1"}}
+    of = pod(container(resizePolicy=policy, resources=wants))
+    known = {
+        "name": "main",
+        "containerID": "wherry://main-0",
+        "resources": had,
+        "allocatedResources": had["requests"],
+    }
+    seen = view(of, record(outdated=outdated), no_room=no_room, status={"containerStatuses": [known]})
+    assert actions(seen) == expected
+    shown = status_of(plan(seen))
+    assert (shown["resources"], shown["allocatedResources"]) == (had, {"cpu": "1"})
+    assert status_of(plan(at(seen, containers=(record(),))))["resources"] == wants
+    conditions = [each["type"] for each in plan(seen).status["conditions"]]
+    assert ("PodResizePending" in conditions) is (no_room is not None)
 
 
 def test_a_changed_image_restarts_the_container():

@@ -5,7 +5,7 @@ import base64
 import pytest
 from nodehost import SLEEPER, is_ready, phase, sh, soon, status_of
 
-from wherry.api.kinds import CONFIG_MAP, SECRET
+from wherry.api.kinds import CONFIG_MAP, POD, SECRET
 
 pytestmark = pytest.mark.root
 
@@ -153,3 +153,18 @@ async def test_the_service_account_token_is_there(node):
     await node.create("token", SLEEPER | {"volumeMounts": [{"name": "t", "mountPath": "/t"}]}, volumes=volumes)
     await node.until("token", is_ready)
     assert (await node.output("token", "cat", "/t/token")).count(".") == 2
+
+
+async def test_limits_change_while_the_container_runs(node):
+    small, large = {"cpu": "100m", "memory": "32Mi"}, {"cpu": "300m", "memory": "64Mi"}
+    await node.create("grow", SLEEPER | {"resources": {"limits": small, "requests": small}})
+    before = await node.until("grow", is_ready)
+    change = {"spec": {"containers": [{"name": "main", "resources": {"limits": large, "requests": large}}]}}
+    await node.client.patch(POD, "grow", "default", change, type="strategic", subresource="resize")
+    after = await node.until("grow", lambda pod: status_of(pod).get("allocatedResources") == large)
+    assert status_of(after)["containerID"] == status_of(before)["containerID"]
+    limits = node.engine.status(node.container_id("grow")).spec.resources
+    assert (limits.memory_limit, limits.cpu_quota) == (64 * 2**20, 30_000)
+    back = {"spec": {"containers": [{"name": "main", "resources": {"limits": small, "requests": small}}]}}
+    await node.client.patch(POD, "grow", "default", back, type="strategic", subresource="resize")
+    await node.until("grow", lambda pod: status_of(pod).get("allocatedResources") == small)

@@ -3,7 +3,7 @@
 import asyncio
 
 import pytest
-from nodehost import SLEEPER, is_ready, phase, sh, soon, status_of, waiting_for
+from nodehost import IMAGE, SLEEPER, is_ready, phase, sh, soon, status_of, waiting_for
 
 from wherry.api.kinds import POD
 
@@ -87,6 +87,12 @@ async def test_an_unknown_image(node):
     await node.delete("noimage")
 
 
+async def test_an_image_that_is_there_but_must_be_fetched(node):
+    await node.create("always", SLEEPER | {"imagePullPolicy": "Always"})
+    await node.until("always", waiting_for("ErrImagePull"))
+    await node.until("always", waiting_for("ImagePullBackOff"))
+
+
 async def test_an_image_that_must_be_there_and_is_not(node):
     await node.create("never", {"name": "main", "image": "nothing:here", "imagePullPolicy": "Never"})
     await node.until("never", waiting_for("ErrImageNeverPull"))
@@ -155,3 +161,20 @@ async def test_several_pods_at_once(node):
     assert len({pod["status"]["podIP"] for pod in pods}) == 10
     await asyncio.gather(*(node.delete(name) for name in names))
     assert node.engine.sandboxes() == []
+
+
+async def test_an_ephemeral_container_is_added_to_a_pod_that_runs(node):
+    await node.create("web", SLEEPER)
+    pod = await node.until("web", is_ready)
+    debugger = sh("echo polo", "debugger") | {"image": IMAGE, "targetContainerName": "main"}
+    debugger["imagePullPolicy"] = "IfNotPresent"
+    change = {"spec": {"ephemeralContainers": [debugger]}}
+    await node.client.patch(POD, "web", "default", change, type="strategic", subresource="ephemeralcontainers")
+
+    def ended(pod):
+        shown = (pod["status"].get("ephemeralContainerStatuses") or [{}])[0]
+        return "terminated" in shown.get("state", {})
+
+    pod = await node.until("web", ended)
+    assert is_ready(pod)
+    assert "polo" in node.log(pod, "debugger")

@@ -20,6 +20,7 @@ BASE = {"phase": "Running", "podIPs": [{"ip": "10.0.0.1"}], "conditions": [READY
             {"conditions": [{"type": "Ready", "status": "False", "reason": "R"}]},
             {"conditions": [{"type": "Ready", "status": "False", "reason": "R", "message": None}]},
         ),
+        ({"conditions": []}, {"conditions": [{"$patch": "delete", "type": "Ready"}]}),
     ],
 )
 def test_only_what_changed_is_sent(change, patch):

@@ -24,12 +24,10 @@ log = logging.getLogger(__name__)
 
 
 class Agent:
-    """Runs the pods that are bound to the node. `services` must be running and is waited for."""
+    """Runs the pods that are bound to the node (`pods`). `services` must be running and is waited for."""
 
-    def __init__(self, parts: Parts, services: Informer) -> None:
-        self._parts, self._services = parts, services
-        name = parts.config.name
-        self._pods = Informer(parts.client, POD, field_selector=f"spec.nodeName={name}", clock=parts.clock)
+    def __init__(self, parts: Parts, pods: Informer, services: Informer) -> None:
+        self._parts, self._services, self._pods = parts, services, pods
         self._workers: dict[str, PodWorker] = {}
         self._ends: dict[str, list[asyncio.Future[None]]] = {}
         self._tasks = Tasks()
@@ -123,6 +121,11 @@ async def remove_sandboxes(engine: Engine, keep: set[str]) -> None:
         if box.spec.labels.get(UID) not in keep:
             log.info("removing sandbox %s: its pod is gone", box.id)
             await engine.remove_sandbox(box.id)
+
+
+def pods_of(client: Client, node: str) -> Informer:
+    """The pods that are bound to a node."""
+    return Informer(client, POD, field_selector=f"spec.nodeName={node}")
 
 
 def services_of(client: Client) -> Informer:

@@ -17,7 +17,8 @@ from wherry.node.tokens import Tokens
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """`services`: those of all namespaces, as far as known. `machine_hostname`: for pods in the node's network."""
+    """`services`: those of all namespaces, as far as known; `pods`: this node's. `machine_hostname`: for pods in the
+    node's network."""
 
     config: NodeConfig
     client: Client
@@ -29,4 +30,5 @@ class Parts:
     tokens: Tokens
     puller: Puller
     services: Callable[[], Iterable[Obj]]
+    pods: Callable[[], Iterable[Obj]]
     machine_hostname: str

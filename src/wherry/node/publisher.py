@@ -40,11 +40,13 @@ def difference(old: Obj, new: Obj) -> Obj:
         if patch.get(field) and old.get(field):
             patch[field] = [{"$patch": "replace"}, *patch[field]]
     known = {each["type"]: each for each in old.get("conditions") or []}
+    gone = known.keys() & set(OWNED) - {each["type"] for each in new.get("conditions") or []}
     changed = [
         each for each in new.get("conditions") or [] if each["type"] in OWNED and known.get(each["type"]) != each
     ]
-    if changed:
-        patch["conditions"] = [_complete(each) for each in changed]
+    if changed or gone:
+        deletions = [{"$patch": "delete", "type": type} for type in sorted(gone)]
+        patch["conditions"] = [_complete(each) for each in changed] + deletions
     return patch
 
 

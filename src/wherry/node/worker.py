@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from dataclasses import replace
 
 from wherry.api import Obj, meta
 from wherry.engine.interface import ContainerStatus, EngineError, Sandbox
@@ -11,14 +12,16 @@ from wherry.node.effects import perform
 from wherry.node.effects.storage import contents_changed
 from wherry.node.job import Job
 from wherry.node.parts import Parts
-from wherry.node.plan import View, plan, podspec, view
-from wherry.node.plan.actions import DeletePod, Emit, Forget, Plan
+from wherry.node.plan import View, admission, plan, podspec, view
+from wherry.node.plan.actions import Action, DeletePod, Emit, Forget, Plan
+from wherry.node.spec import resources
 from wherry.node.spec.container import ATTEMPT
 from wherry.node.spec.sandbox import BOOT
 
 log = logging.getLogger(__name__)
 
 _PAUSE_AFTER_ERROR = 1.0
+_PATIENCE = 5
 
 
 class PodWorker:
@@ -32,6 +35,8 @@ class PodWorker:
         self._gone = False
         self._wake_at: float | None = None
         self._adopted = False
+        self._last: tuple[Action, ...] = ()
+        self._repeated = 0
 
     def update(self, pod: Obj) -> None:
         """The object is now this."""
@@ -90,10 +95,19 @@ class PodWorker:
             job.status = result.status
             job.publisher.publish(result.status)
         self._probe(seen, result)
+        await self._beware(result.actions)
         await perform(job, result.actions)
         if any(not isinstance(each, DeletePod | Emit) for each in result.actions):
             job.wake()
         self.finished = any(isinstance(each, Forget) for each in result.actions)
+
+    async def _beware(self, actions: tuple[Action, ...]) -> None:
+        """The same again and again means that something fails without a trace: go on slowly, and say so."""
+        self._repeated = self._repeated + 1 if actions and actions == self._last else 0
+        self._last = actions
+        if self._repeated > _PATIENCE:
+            log.warning("pod %s: nothing comes of %s", meta.key(self.job.pod), actions)
+            await self.job.parts.clock.sleep(_PAUSE_AFTER_ERROR)
 
     def _adopt(self) -> None:
         """Take over what an earlier agent left: its volumes are mounted again (which changes nothing), what it found
@@ -109,6 +123,7 @@ class PodWorker:
         box = records.sandbox_of(engine, job.uid)
         statuses = engine.containers(box.id) if box else []
         config = job.parts.config
+        containers = tuple(self._container(each) for each in statuses)
         return View(
             pod=job.pod,
             node=view.NodeFacts(config.name, (config.address,)),
@@ -116,7 +131,7 @@ class PodWorker:
             status=job.status,
             sandbox=view.Sandbox(box.id, job.addresses(), self._is_ready(box)) if box else None,
             sandbox_failure=job.memory.sandbox_failure,
-            containers=tuple(self._container(each) for each in statuses),
+            containers=containers,
             volumes=job.memory.volumes,
             images=self._images(statuses),
             failures=job.memory.failures,
@@ -124,6 +139,7 @@ class PodWorker:
             stops=job.memory.stops,
             hooks=job.memory.hooks,
             rejection=job.memory.rejection,
+            no_room=self._no_room(containers),
             deleted=self._gone,
             ending_since=job.memory.ending_since,
         )
@@ -140,7 +156,24 @@ class PodWorker:
         message = status.message
         if status.state == "exited" and status.started_at:
             message = self._message(status)
-        return records.container(status, image_id, message)
+        return replace(records.container(status, image_id, message), outdated=self._outdated(status))
+
+    def _outdated(self, status: ContainerStatus) -> tuple[str, ...]:
+        """Resources whose limits are not what the pod asks for by now."""
+        spec = podspec.container(self.job.pod, status.spec.name)
+        if spec is None or status.state != "running":
+            return ()
+        has = status.spec.resources
+        wants = resources.of_container(self.job.pod, spec, self.job.parts.config.memory)
+        cpu = (has.cpu_shares, has.cpu_quota) != (wants.cpu_shares, wants.cpu_quota)
+        memory = has.memory_limit != wants.memory_limit
+        return tuple(name for name, differs in (("cpu", cpu), ("memory", memory)) if differs)
+
+    def _no_room(self, containers: tuple[view.Container, ...]) -> view.Rejection | None:
+        if not any(each.outdated for each in containers):
+            return None
+        parts = self.job.parts
+        return admission.resize(self.job.pod, parts.pods(), parts.config.capacity)
 
     def _message(self, status: ContainerStatus) -> str:
         known = self.job.memory.messages
@@ -166,7 +199,7 @@ class PodWorker:
             present = self.job.parts.engine.images.find(container.get("image", "")) is not None
         except EngineError as error:
             return view.Image(invalid=str(error))
-        return view.Image(present=True) if present else known or view.Image()
+        return replace(known or view.Image(), present=present)
 
     def _probe(self, seen: View, result: Plan) -> None:
         job = self.job

@@ -25,7 +25,7 @@ from wherry.dns import publish
 from wherry.dns.server import DnsConfig, DnsServer
 from wherry.engine.interface import Engine
 from wherry.node import machine
-from wherry.node.agent import Agent
+from wherry.node.agent import Agent, pods_of
 from wherry.node.config import NodeConfig
 from wherry.node.network import NetworkConfig, NodeRoutes, PodNetwork
 from wherry.node.objects import Objects
@@ -124,8 +124,9 @@ async def _run(flags: Flags, home: str | None, client: Client, engine: Engine, a
         return
     recorder = Recorder(client, clock, "kubelet", flags.name)
     services, slices = Informer(client, SERVICE), Informer(client, ENDPOINT_SLICE)
-    parts = _parts(_config(flags, facts, pod_cidr), client, engine, recorder, services)
-    agent = Agent(parts, services)
+    pods = pods_of(client, flags.name)
+    parts = _parts(_config(flags, facts, pod_cidr), client, engine, recorder, services, pods)
+    agent = Agent(parts, pods, services)
     proxy = Proxy(client, ProxyConfig(flags.name, flags.address, (pod_cidr,)), services, slices)
     where = ((flags.address, publish.PORT),)
     names = DnsConfig(where, flags.cluster_domain, flags.cluster_dns, upstream_netns=home)
@@ -165,7 +166,9 @@ def _config(flags: Flags, facts: Machine, pod_cidr: str) -> NodeConfig:
     )
 
 
-def _parts(config: NodeConfig, client: Client, engine: Engine, recorder: Recorder, services: Informer) -> Parts:
+def _parts(
+    config: NodeConfig, client: Client, engine: Engine, recorder: Recorder, services: Informer, pods: Informer
+) -> Parts:
     clock = RealClock()
     prefix = Path(config.netns).name if config.netns else f"wherry-{config.profile}-{config.name}"
     network = NetworkConfig(
@@ -182,6 +185,7 @@ def _parts(config: NodeConfig, client: Client, engine: Engine, recorder: Recorde
         tokens=Tokens(client, clock),
         puller=Puller(engine.images),
         services=lambda: services.store.values(),
+        pods=lambda: pods.store.values(),
         machine_hostname=socket.gethostname(),
     )
 

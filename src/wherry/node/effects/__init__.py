@@ -2,7 +2,8 @@
 
     sandboxes    the pod's network, its sandbox and the files that its containers share
     containers   make and start
-    stopping     hooks, stop, remove
+    resizing     new limits for a container that runs
+stopping     hooks, stop, remove
     images       pull
     storage      mount, refresh and unmount volumes
     ending       the object's deletion, and forgetting the pod
@@ -14,7 +15,7 @@ the same plan on the same container make no sense now.
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from wherry.node.effects import containers, ending, images, sandboxes, stopping, storage
+from wherry.node.effects import containers, ending, images, resizing, sandboxes, stopping, storage
 from wherry.node.job import Job
 from wherry.node.plan import actions
 
@@ -24,6 +25,7 @@ EFFECTS: dict[type, Callable[[Job, Any], Awaitable[None]]] = {
     actions.PullImage: images.pull,
     actions.CreateContainer: containers.create,
     actions.StartContainer: containers.start,
+    actions.ResizeContainer: resizing.resize,
     actions.RunHook: stopping.run_hook,
     actions.StopContainer: stopping.stop,
     actions.RemoveContainer: stopping.remove,

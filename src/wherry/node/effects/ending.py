@@ -18,6 +18,8 @@ async def delete(job: Job, action: DeletePod) -> None:
     """The last status, then the object; it is gone when its finalizers are."""
     if job.memory.deleted:
         return
+    # An agent that was killed while it made the sandbox has left a network without one.
+    await job.parts.network.teardown(job.uid)
     await job.publisher.flush()
     namespace, name, uid = job.identity
     try:
@@ -29,6 +31,7 @@ async def delete(job: Job, action: DeletePod) -> None:
 
 async def forget(job: Job, action: Forget) -> None:
     """With its logs."""
+    await job.parts.network.teardown(job.uid)
     job.parts.objects.release(job.uid)
     job.parts.tokens.forget(job.uid)
     directory = job.parts.config.log_dir(meta.namespace(job.pod), meta.name(job.pod), job.uid)

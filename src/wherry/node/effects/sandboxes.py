@@ -68,8 +68,9 @@ def _read(path: str) -> str:
 
 async def remove(job: Job, action: RemoveSandbox) -> None:
     job.prober.keep(())
-    await job.parts.engine.remove_sandbox(action.id)
+    # The sandbox goes last: as long as it is there, a restarted agent knows that there is something to remove.
     await job.parts.network.teardown(job.uid)
+    await job.parts.engine.remove_sandbox(action.id)
     for known in (job.memory.hooks, job.memory.stops, job.memory.messages, job.memory.created):
         known.clear()
 

@@ -46,6 +46,14 @@ class StartContainer:
 
 
 @dataclass(frozen=True, slots=True)
+class ResizeContainer:
+    """Give a running container the limits that the pod asks for by now."""
+
+    container: str
+    container_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class RunHook:
     """In the background. `container_id` is empty for postStart: the container that was started just before."""
 
@@ -107,6 +115,7 @@ Action = (
     | PullImage
     | CreateContainer
     | StartContainer
+    | ResizeContainer
     | RunHook
     | StopContainer
     | RemoveContainer

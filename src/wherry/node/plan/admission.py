@@ -10,6 +10,7 @@ from wherry.node.plan.phase import TERMINAL
 from wherry.node.plan.view import Rejection
 
 _MILLI = {"cpu"}
+_REJECTED = "Pod was rejected: "
 
 
 def admit(pod: Obj, others: Iterable[Obj], allocatable: Mapping[str, str]) -> Rejection | None:
@@ -17,8 +18,18 @@ def admit(pod: Obj, others: Iterable[Obj], allocatable: Mapping[str, str]) -> Re
     os = (pod["spec"].get("os") or {}).get("name", "linux")
     if os != "linux":
         message = "Failed to admit pod as the OS field doesn't match node OS"
-        return Rejection("PodOSNotSupported", f"Pod was rejected: {message}")
+        return Rejection("PodOSNotSupported", _REJECTED + message)
     return _fits(pod, [each for each in others if _counts(each, pod)], allocatable)
+
+
+def resize(pod: Obj, others: Iterable[Obj], allocatable: Mapping[str, str]) -> Rejection | None:
+    """Why a pod that runs cannot have what it asks for by now: never (Infeasible), or not yet (Deferred)."""
+    neighbours = [each for each in others if _counts(each, pod)]
+    for reason, beside in (("Infeasible", []), ("Deferred", neighbours)):
+        problem = _fits(pod, beside, allocatable)
+        if problem is not None:
+            return Rejection(reason, problem.message.removeprefix(_REJECTED))
+    return None
 
 
 def _counts(other: Obj, pod: Obj) -> bool:
@@ -41,7 +52,7 @@ def _fits(pod: Obj, others: list[Obj], allocatable: Mapping[str, str]) -> Reject
                 f"Node didn't have enough resource: {name}, requested: {numbers[0]}, used: {numbers[1]}, "
                 f"capacity: {numbers[2]}"
             )
-            return Rejection(f"OutOf{name}", f"Pod was rejected: {message}")
+            return Rejection(f"OutOf{name}", _REJECTED + message)
     return None
 
 

@@ -1,4 +1,5 @@
-"""The conditions that the node owns: PodReadyToStartContainers, Initialized, Ready, ContainersReady, PodScheduled."""
+"""The conditions that the node owns: PodReadyToStartContainers, Initialized, Ready, ContainersReady, PodScheduled,
+and PodResizePending while there is no room for what the pod asks for by now."""
 
 from collections.abc import Iterable
 
@@ -6,7 +7,8 @@ from wherry.api import Obj, meta
 from wherry.node.plan.podspec import containers, host_network, init_containers, is_sidecar, sidecars
 from wherry.node.plan.view import View
 
-OWNED = ("PodReadyToStartContainers", "Initialized", "Ready", "ContainersReady", "PodScheduled")
+RESIZE_PENDING = "PodResizePending"
+OWNED = ("PodReadyToStartContainers", "Initialized", "Ready", "ContainersReady", "PodScheduled", RESIZE_PENDING)
 
 
 def build(view: View, statuses: Iterable[Obj], phase: str) -> list[Obj]:
@@ -20,6 +22,9 @@ def build(view: View, statuses: Iterable[Obj], phase: str) -> list[Obj]:
         ready_containers,
         {"type": "PodScheduled", "status": "True"},
     ]
+    if view.no_room is not None:
+        why = {"reason": view.no_room.reason, "message": view.no_room.message}
+        new.append({"type": RESIZE_PENDING, "status": "True"} | why)
     generation = view.pod["metadata"].get("generation")
     known = [each for each in view.status.get("conditions") or [] if each["type"] in OWNED]
     for each in new:

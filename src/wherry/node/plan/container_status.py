@@ -41,7 +41,7 @@ def _status(view: View, spec: Obj, old: Obj | None, waiting: Mapping[str, Waitin
     if not attempts:
         status = _without_record(view, spec, old, regular_init)
     else:
-        status = _from_record(view, spec, attempts[0], regular_init)
+        status = _from_record(view, spec, attempts[0], regular_init, old)
         last = terminated(attempts[1]) if len(attempts) > 1 else _last_state(attempts[0], old)
         status["lastState"] = {"terminated": last} if last else {}
     reason = waiting.get(spec["name"])
@@ -103,7 +103,7 @@ def _never() -> Obj:
     return {"startedAt": None, "finishedAt": None}
 
 
-def _from_record(view: View, spec: Obj, record: Container, regular_init: bool) -> Obj:
+def _from_record(view: View, spec: Obj, record: Container, regular_init: bool, old: Obj | None) -> Obj:
     status = _base(spec) | {
         "image": record.image,
         "imageID": record.image_id,
@@ -117,11 +117,16 @@ def _from_record(view: View, spec: Obj, record: Container, regular_init: bool) -
         status["ready"] = record.state == "exited" and record.exit_code == 0
     else:
         status["ready"] = started and (not spec.get("readinessProbe") or bool(health.ready))
-    resources = spec.get("resources")
-    status["resources"] = resources or {}
-    if resources and resources.get("requests"):
-        status["allocatedResources"] = resources["requests"]
-    return status
+    return status | _resources(spec, record, old)
+
+
+def _resources(spec: Obj, record: Container, old: Obj | None) -> Obj:
+    """What the container has: what it asks for, or while that is not yet done what it had before."""
+    if record.outdated and old and old.get("containerID") == ID_PREFIX + record.id:
+        return {key: old[key] for key in ("resources", "allocatedResources") if key in old}
+    resources = spec.get("resources") or {}
+    requests = resources.get("requests")
+    return {"resources": resources} | ({"allocatedResources": requests} if requests else {})
 
 
 def _state(view: View, record: Container) -> Obj:

@@ -14,6 +14,7 @@ from wherry.node.plan.actions import (
     Emit,
     PullImage,
     RemoveContainer,
+    ResizeContainer,
     RunHook,
     StartContainer,
 )
@@ -182,6 +183,17 @@ def _check(view: View, container: Obj, record: Container, out: Starting) -> None
     elif health.started is False:
         message = f"{kind} {name} failed startup probe"
         _stop(view, container, record, _restarting(view, container, message), "startupProbe", out)
+    elif record.outdated and view.no_room is None:
+        _resize(view, container, record, out)
+
+
+def _resize(view: View, container: Obj, record: Container, out: Starting) -> None:
+    """In place, or by a restart where the container wants that."""
+    policies = {each["resourceName"]: each["restartPolicy"] for each in container.get("resizePolicy") or []}
+    if any(policies.get(name) == "RestartContainer" for name in record.outdated):
+        _stop(view, container, record, f"Container {record.name} resize requires restart", "", out)
+    else:
+        out.actions.append(ResizeContainer(record.name, record.id))
 
 
 def _restarting(view: View, container: Obj, message: str) -> str:

@@ -28,7 +28,8 @@ class Sandbox:
 class Container:
     """One attempt of one of the pod's containers. `image` is the reference as the pod named it, `image_id` what it
     stood for. `delay`: seconds that the attempt after this one waits once this one has ended. `reason` is set where
-    the runtime refused to start it; `message` is its termination message."""
+    the runtime refused to start it; `message` is its termination message. `outdated`: resources (`cpu`, `memory`)
+    whose limits are not what the pod asks for by now."""
 
     id: str
     name: str
@@ -44,6 +45,7 @@ class Container:
     reason: str = ""
     message: str = ""
     delay: float = 0
+    outdated: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +114,8 @@ class View:
     """All of one pod. `status` is what this node published last (or found). Maps are keyed by container name where
     they speak of a container to be (`images`, `failures`), by container id where they speak of one that is (`health`,
     `stops`, `hooks`: state of its postStart hook). `deleted`: the object is gone from the API.
-    `ending_since`: when this node first saw that the pod must end."""
+    `ending_since`: when this node first saw that the pod must end. `no_room`: why the pod cannot have the resources
+    that it asks for by now."""
 
     pod: Obj
     node: NodeFacts
@@ -128,6 +131,7 @@ class View:
     stops: Mapping[str, Stop] = field(default_factory=dict)
     hooks: Mapping[str, Literal["running", "done", "failed"]] = field(default_factory=dict)
     rejection: Rejection | None = None
+    no_room: Rejection | None = None
     deleted: bool = False
     ending_since: float = 0
 
