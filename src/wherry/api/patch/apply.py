@@ -10,7 +10,7 @@ from dataclasses import replace
 
 import orjson
 
-from wherry.api import Obj
+from wherry.api import Obj, disabled
 from wherry.api.decoding.stored import as_stored
 from wherry.api.errors import StatusError, apply_conflict, bad_request, quote
 from wherry.api.patch import fieldset, managed, structured
@@ -36,6 +36,7 @@ def apply(live: Obj | None, config: Obj, node: Node, writer: Writer, force: bool
     merged, left = _apply_as(current, config, node, managers, writer, force)
     if writer.name == "kubectl" and _last_applied(merged):
         merged = _with_last_applied(merged, config)
+    disabled.drop(writer.api_version, writer.kind, merged, live)
     return managed.attach(as_stored(merged, node), left)
 
 

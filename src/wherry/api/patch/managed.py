@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, NamedTuple
 
-from wherry.api import Obj
+from wherry.api import Obj, disabled
 from wherry.api.decoding.shape import zero
 from wherry.api.decoding.stored import as_stored
 from wherry.api.kinds import Kind
@@ -160,11 +160,11 @@ def update(live: Obj | None, new: Obj, node: Node, writer: Writer) -> Obj:
     """The object to store after an ordinary write (create, update, patch): `new` with its managedFields.
     `live` is what was stored before; None for a create."""
     managers = _before(live, new, writer.subresource)
-    if not managers and live is not None:
-        return bare(as_stored(new, node))
-    old = nothing(node) if live is None else bare(live)
-    updated = updated_managers(old, bare(new), node, managers, writer)
-    return attach(as_stored(new, node), capped(updated))
+    if managers or live is None:
+        old = nothing(node) if live is None else bare(live)
+        managers = capped(updated_managers(old, bare(new), node, managers, writer))
+    disabled.drop(writer.api_version, writer.kind, new, live)
+    return attach(as_stored(new, node), managers)
 
 
 @cache
