@@ -9,4 +9,5 @@ sleeps, logs or knows an object's layout (that is `api`). Called by everyone.
     names       DNS labels, qualified names, generated suffixes, template hashes
     timestamps  RFC 3339 as the API writes it
     cron        schedules of CronJobs
+    cel         the language of rules in manifests: parse, check types
 """
