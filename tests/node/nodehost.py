@@ -53,12 +53,21 @@ class NodeHost:
             await process.run("ip", "-n", self.netns, *command.split())
         self._home = os.open("/proc/thread-self/ns/net", os.O_RDONLY)
         netns.enter(self.netns)
-        await self.api.__aenter__()
-        await self._prepare()
-        self.pods = Informer(self.client, POD)
-        self._watching = asyncio.create_task(self.pods.run())
-        await self.start()
+        try:
+            await self.api.__aenter__()
+            await self._prepare()
+            self.pods = Informer(self.client, POD)
+            self._watching = asyncio.create_task(self.pods.run())
+            await self.start()
+        except BaseException:
+            self._leave()
+            raise
         return self
+
+    def _leave(self) -> None:
+        procs.setns(self._home)
+        os.close(self._home)
+        netns.delete(self.netns)
 
     async def _prepare(self) -> None:
         for kind, obj in (
@@ -115,9 +124,7 @@ class NodeHost:
         await self.network.close()
         await self.engine.close()
         await self.api.__aexit__()
-        procs.setns(self._home)
-        os.close(self._home)
-        netns.delete(self.netns)
+        self._leave()
         self._remove_cgroups()
 
     def _remove_cgroups(self) -> None:

@@ -46,11 +46,15 @@ class Cluster:
             await process.run("ip", "-n", self.name, *command.split())
         self._home = os.open("/proc/thread-self/ns/net", os.O_RDONLY)
         netns.enter(self.name)
-        await self.start("apiserver", "--data-dir", self.data, "--port", "8443")
-        await soon((self.data / "admin.kubeconfig").exists)
-        self.client = from_kubeconfig(self.data / "admin.kubeconfig")
-        await self._prepare()
-        await self.start_node()
+        try:
+            await self.start("apiserver", "--data-dir", self.data, "--port", "8443")
+            await soon((self.data / "admin.kubeconfig").exists)
+            self.client = from_kubeconfig(self.data / "admin.kubeconfig")
+            await self._prepare()
+            await self.start_node()
+        except BaseException:
+            await self._leave()
+            raise
         return self
 
     async def _prepare(self) -> None:
@@ -91,6 +95,9 @@ class Cluster:
 
     async def __aexit__(self, *_: object) -> None:
         await self.client.close()
+        await self._leave()
+
+    async def _leave(self) -> None:
         for program in self.programs.values():
             if program.returncode is None:
                 program.kill()
