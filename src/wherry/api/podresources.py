@@ -37,6 +37,28 @@ def _sum(containers: Iterable[Obj], way: str) -> Amounts:
     return total
 
 
+COMPUTE = ("cpu", "memory")
+
+
+def qos(spec: Obj) -> str:
+    """The quality-of-service class: Guaranteed, Burstable or BestEffort."""
+    if spec.get("resources"):
+        found: list[Obj] = [spec["resources"]]
+    else:
+        containers = (*(spec.get("containers") or ()), *(spec.get("initContainers") or ()))
+        found = [each.get("resources") or {} for each in containers]
+    requests, limits = (_compute(found, way) for way in ("requests", "limits"))
+    if not requests and not limits:
+        return "BestEffort"
+    limited = all(len(_compute((each,), "limits")) == len(COMPUTE) for each in found)
+    return "Guaranteed" if limited and requests == limits else "Burstable"
+
+
+def _compute(found: Iterable[Obj], way: str) -> Amounts:
+    total = _sum(({"resources": each} for each in found), way)
+    return {name: total[name] for name in COMPUTE if total.get(name, _NONE) > 0}
+
+
 def shown(total: Decimal, like: str) -> str:
     """An amount in the same family of units as another."""
     return quantity.canonical(f"{total / 1024:f}Ki") if like.endswith("i") else quantity.canonical(total)

@@ -114,8 +114,10 @@ def _controller(obj: Obj) -> Check:
     if template is None:
         yield required(path)
         return
-    if spec.get("selector"):
-        yield from templates.selector_matches({"matchLabels": spec["selector"]}, template, path)
+    labels = (template.get("metadata") or {}).get("labels") or {}
+    if any(labels.get(key) != value for key, value in (spec.get("selector") or {}).items()):
+        message = "`selector` does not match template `labels`"
+        yield invalid_value(f"{path}.metadata.labels", dict(sorted(labels.items())) or None, message)
     yield from templates.template(template, path)
     yield from templates.always_running(template, "ReplicationController", path)
 

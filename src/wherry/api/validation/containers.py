@@ -354,7 +354,7 @@ def _restart_policy(container: Obj, path: str) -> Check:
 
 
 def _restart_rule(rule: Obj, path: str) -> Check:
-    yield from fields.one_of(rule.get("action", ""), f"{path}.action", ("Restart",))
+    yield from fields.one_of(rule.get("action", ""), f"{path}.action", ("Restart", "RestartAllContainers"))
     codes: Any = rule.get("exitCodes")
     if codes is None:
         yield required(f"{path}.exitCodes", "must be specified")

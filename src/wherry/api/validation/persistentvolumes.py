@@ -119,6 +119,24 @@ def _volume(obj: Obj) -> Check:
     yield from volume_spec(obj["spec"], obj["metadata"].get("name", ""), "spec")
 
 
+def _new_volume(obj: Obj) -> Check:
+    yield from _volume(obj)
+    yield from _mount_options(obj)
+
+
+_WITH_MOUNT_OPTIONS = (
+    "gcePersistentDisk", "awsElasticBlockStore", "glusterfs", "nfs", "rbd", "quobyte", "iscsi", "cinder", "cephfs",
+    "azureFile", "vsphereVolume", "azureDisk", "photonPersistentDisk",
+)  # fmt: skip
+_MOUNT_OPTIONS = "volume.beta.kubernetes.io/mount-options"
+
+
+def _mount_options(obj: Obj) -> Check:
+    if _MOUNT_OPTIONS in meta.annotations(obj) and not any(obj["spec"].get(key) for key in _WITH_MOUNT_OPTIONS):
+        message = "may not specify mount options for this volume type"
+        yield forbidden_field(f"metadata.annotations.{_MOUNT_OPTIONS}", message)
+
+
 def volume_spec(spec: Obj, name: str, path: str, inline: bool = False) -> Check:
     """The spec of a volume, or (inline) one that a VolumeAttachment carries."""
     if inline:
@@ -197,6 +215,7 @@ def _classes(spec: Obj, path: str, inline: bool) -> Check:
 
 def _volume_update(new: Obj, old: Obj) -> Check:
     yield from _volume(new)
+    yield from _mount_options(new)
     yield from metadata.check(new, False)
     yield from metadata.kube_finalizers(new["metadata"])
     yield from _volume(new)
@@ -325,7 +344,7 @@ def _resource_key(name: str, path: str) -> Check:
 
 RULES = {
     "v1/PersistentVolume": Rules(
-        body=_volume, change=_volume_update, subresources={"status": _versioned}, only_whole=True
+        body=_new_volume, change=_volume_update, subresources={"status": _versioned}, only_whole=True
     ),
     "v1/PersistentVolumeClaim": Rules(
         body=_claim, change=_claim_update, subresources={"status": _claim_status}, recheck=True

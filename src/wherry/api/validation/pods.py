@@ -3,7 +3,7 @@
 from wherry.api import Obj, copies
 from wherry.api.errors import FieldError, forbidden_field, invalid_value, required, unsupported
 from wherry.api.patch.values import clone, same
-from wherry.api.validation import addresses, containers, fields, internal, metadata, podspec, scheduling
+from wherry.api.validation import addresses, containers, fields, internal, metadata, podspec, resizing, scheduling
 from wherry.api.validation.fields import Check
 from wherry.api.validation.metadata import Errors
 from wherry.api.validation.rules import Rules
@@ -404,7 +404,7 @@ def _one_a_family(texts: list[str], shown: list[Obj] | None, path: str) -> Check
 def _ephemeral(new: Obj, old: Obj) -> Errors:
     errors = _whole(new) + list(annotation_updates(new, old))
     if _MIRROR in (old["metadata"].get("annotations") or {}):
-        return [forbidden_field("", "static pods do not support ephemeral containers")]
+        return [forbidden_field("[]", "static pods do not support ephemeral containers")]
     now = {each.get("name"): each for each in new["spec"].get("ephemeralContainers") or ()}
     for each in old["spec"].get("ephemeralContainers") or ():
         name, path = each.get("name", ""), "spec.ephemeralContainers"
@@ -416,6 +416,11 @@ def _ephemeral(new: Obj, old: Obj) -> Errors:
             message += internal.diff("core.EphemeralContainer", each, now[name])
             errors.append(forbidden_field(path, message))
     return errors
+
+
+def _resize(new: Obj, old: Obj) -> Errors:
+    fixed = list(resizing.fixed(old))
+    return fixed or [*_whole(new), *resizing.change(new, old)]
 
 
 def binding(found: Obj) -> Check:
@@ -431,6 +436,6 @@ RULES = {
     "v1/Pod": Rules(
         body=_create,
         change=_update,
-        subresources={"status": _status, "ephemeralcontainers": _ephemeral},
+        subresources={"status": _status, "ephemeralcontainers": _ephemeral, "resize": _resize},
     ),
 }

@@ -43,7 +43,7 @@ def _checked(service: Obj, old: Obj) -> Check:
     yield from metadata.labels(spec.get("selector"), "spec.selector")
     yield from _affinity(spec)
     if spec.get("type") != "ExternalName":
-        yield from _cluster_addresses(spec, before)
+        yield from cluster_addresses(spec, before)
     for index, text in enumerate(spec.get("externalIPs") or ()):
         path = f"spec.externalIPs[{index}]"
         yield from list(addresses.legacy_ip(text, path, before.get("externalIPs") or ())) or addresses.endpoint(
@@ -127,7 +127,7 @@ def _node_ports(spec: Obj) -> Check:
 # Addresses
 
 
-def _cluster_addresses(spec: Obj, before: Obj) -> Check:
+def cluster_addresses(spec: Obj, before: Obj) -> Check:
     first, texts = spec.get("clusterIP", ""), spec.get("clusterIPs") or []
     if first and not texts:
         yield required("spec.clusterIPs")
