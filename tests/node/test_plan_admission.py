@@ -14,6 +14,10 @@ def asking(cpu="0", memory="0", uid="u-1", phase="Running", **spec):
     return pod(container(resources=resources), metadata={"uid": uid}, **spec) | {"status": {"phase": phase}}
 
 
+def sysctl(name):
+    return {"securityContext": {"sysctls": [{"name": name, "value": "1"}]}}
+
+
 @pytest.mark.parametrize(
     ("new", "others", "reason"),
     [
@@ -24,6 +28,9 @@ def asking(cpu="0", memory="0", uid="u-1", phase="Running", **spec):
         (asking(memory="5Gi"), [], "OutOfmemory"),
         (asking(), [asking(uid=str(number)) for number in range(3)], "OutOfpods"),
         (asking(os={"name": "windows"}), [], "PodOSNotSupported"),
+        (asking(**sysctl("kernel/shm_rmid_forced")), [], None),
+        (asking(**sysctl("kernel.msgmax")), [], "SysctlForbidden"),
+        (asking(hostNetwork=True, **sysctl("net.ipv4.tcp_syncookies")), [], "SysctlForbidden"),
     ],
 )
 def test_admission(new, others, reason):

@@ -3,7 +3,7 @@
 import base64
 
 import pytest
-from nodehost import SLEEPER, is_ready, phase, sh, soon, status_of
+from nodehost import IMAGE, SLEEPER, is_ready, phase, sh, soon, status_of
 
 from wherry.api.kinds import CONFIG_MAP, POD, SECRET
 
@@ -86,6 +86,16 @@ async def test_shared_and_memory_volumes_and_sub_paths(node):
     assert "tmpfs on /m " in await node.output("share", "mount", container="writer")
     code, _ = await node.engine.exec_output(node.container_id("share"), ["touch", "/all/x"], 5)
     assert code != 0
+
+
+async def test_the_files_of_an_image(node):
+    volumes = [{"name": "i", "image": {"reference": IMAGE, "pullPolicy": "IfNotPresent"}}]
+    await node.create("img", SLEEPER | {"volumeMounts": [{"name": "i", "mountPath": "/i"}]}, volumes=volumes)
+    await node.until("img", is_ready)
+    assert "busybox" in await node.output("img", "sh", "-c", "find /i/")
+    code, _ = await node.engine.exec_output(node.container_id("img"), ["touch", "/i/x"], 5)
+    assert code != 0
+    await node.delete("img")
 
 
 async def test_users_groups_and_capabilities(node):

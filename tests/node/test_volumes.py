@@ -11,6 +11,7 @@ import pytest
 from nodetest import container, pod
 
 from wherry.api.kinds import CONFIG_MAP, SECRET
+from wherry.engine.interface import ImageNotFound
 from wherry.node.config import NodeConfig
 from wherry.node.volumes import Context, Mounted, VolumeFailed, atomic, binding, files, hostpath, manager
 from wherry.node.volumes.files import File
@@ -33,7 +34,10 @@ class World:
         async def token(audience, seconds):
             return f"token for {audience or 'the API'}, {seconds} s"
 
-        return Context(of, self.config, get, token, ("10.244.0.5",))
+        async def image(reference, policy):
+            raise ImageNotFound(f"no image {reference}")
+
+        return Context(of, self.config, get, token, image, None, ("10.244.0.5",))
 
 
 @pytest.fixture
@@ -84,6 +88,7 @@ async def test_items_choose_keys_paths_and_modes(world):
             {"configMap": {"name": "page", "items": [{"key": "k", "path": "p"}]}},
             "references non-existent config key: k",
         ),
+        ({"image": {"reference": "a"}}, "image a: no image a"),
         ({"flocker": {}}, "volume type flocker is not supported"),
     ],
 )

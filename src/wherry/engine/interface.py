@@ -100,6 +100,15 @@ class ImageStore(Protocol):
     def remove(self, reference: str) -> bool:
         """Untag; layers that no image uses any more are deleted. False: no such image."""
 
+    @property
+    def layer_folder(self) -> Path: ...
+
+    def layers(self, image_id: str) -> list[str]:
+        """An image's unpacked layers as paths in `layer_folder`, the top one first. Raises ImageNotFound."""
+
+    def hold(self, image_id: str, user: Path) -> None:
+        """Keep an image's layers as long as the folder `user` is there; its last part names the user."""
+
 
 @dataclass(frozen=True, slots=True)
 class Sandbox:

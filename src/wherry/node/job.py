@@ -9,11 +9,13 @@ from typing import Any, Literal
 
 from wherry.api import Obj, meta
 from wherry.api.kinds import POD, Kind
+from wherry.engine.interface import Image
 from wherry.node.handlers import Target
 from wherry.node.parts import Parts
 from wherry.node.plan import podspec, view
 from wherry.node.probes import Prober
 from wherry.node.publisher import Publisher
+from wherry.node.pulling import pull_secrets
 from wherry.node.volumes import Context, Mounted
 
 log = logging.getLogger(__name__)
@@ -130,7 +132,11 @@ class Job:
         async def token(audience: str, seconds: int) -> str:
             return await self.parts.tokens.get(self.pod, audience, seconds)
 
-        return Context(self.pod, self.parts.config, get, token, self.addresses())
+        async def image(reference: str, policy: str) -> Image:
+            return await self.parts.puller.ensure(reference, policy, await pull_secrets(self.pod, get))
+
+        images = self.parts.engine.images
+        return Context(self.pod, self.parts.config, get, token, image, images, self.addresses())
 
     def failed(self, container: str, reason: str, message: str) -> None:
         """Remember that a container could not be made or started."""

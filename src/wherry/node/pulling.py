@@ -4,10 +4,11 @@ import asyncio
 import base64
 import binascii
 import json
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
 
 from wherry.api import Obj
-from wherry.engine.interface import Credentials, EngineError, Image, ImageStore
+from wherry.api.kinds import SECRET, Kind
+from wherry.engine.interface import Credentials, EngineError, Image, ImageNotFound, ImageStore
 
 _AT_ONCE = 3
 _DOCKER_HUB = ("docker.io", "index.docker.io", "registry-1.docker.io")
@@ -62,6 +63,15 @@ def _credentials(entry: Obj) -> Credentials:
     return Credentials(username, password, entry.get("registrytoken") or "")
 
 
+async def pull_secrets(pod: Obj, get: Callable[[Kind, str], Awaitable[Obj | None]]) -> list[Obj]:
+    """The pod's pull secrets; one that does not exist is left out, as the registry may not want it."""
+    names = [each.get("name", "") for each in pod["spec"].get("imagePullSecrets") or []]
+    try:
+        return [found for name in names if name and (found := await get(SECRET, name)) is not None]
+    except TimeoutError:
+        return []
+
+
 class Puller:
     """Pulls for all pods of a node: the same image is fetched once, and not too many at a time."""
 
@@ -69,6 +79,15 @@ class Puller:
         self._images = images
         self._room = asyncio.Semaphore(_AT_ONCE)
         self._running: dict[tuple[str, tuple[Credentials, ...]], asyncio.Task[Image]] = {}
+
+    async def ensure(self, reference: str, policy: str, secrets: Iterable[Obj]) -> Image:
+        """By pull policy (Always, IfNotPresent, Never). Raises EngineError."""
+        found = self._images.find(reference)
+        if policy == "Never" and found is None:
+            raise ImageNotFound(f"{reference} is not present with pull policy of Never")
+        if found is None or policy == "Always":
+            return await self.pull(reference, secrets)
+        return found
 
     async def pull(self, reference: str, secrets: Iterable[Obj]) -> Image:
         """Raises EngineError: of the last credentials that were tried."""

@@ -66,12 +66,12 @@ class Store:
 
     # ---- use by containers
 
-    def hold(self, image_id: str, container: Path) -> None:
-        """Keep an image's layers as long as the folder `container` is there."""
+    def hold(self, image_id: str, user: Path) -> None:
+        """Keep an image's layers as long as the folder `user` is there."""
         folder = self._root / "uses" / image_id.partition(":")[2]
         folder.mkdir(exist_ok=True)
-        self.release(image_id, container)  # of a container that a crash cut off
-        (folder / container.name).symlink_to(container)
+        self.release(image_id, user)  # of a user that a crash cut off
+        (folder / user.name).symlink_to(user)
 
     def release(self, image_id: str, container: Path) -> None:
         (self._root / "uses" / image_id.partition(":")[2] / container.name).unlink(missing_ok=True)

@@ -3,12 +3,11 @@
 import time
 from dataclasses import replace
 
-from wherry.api import Obj
-from wherry.api.kinds import SECRET
 from wherry.engine.interface import EngineError, ImageInvalid
 from wherry.node.job import Job
 from wherry.node.plan import view
 from wherry.node.plan.actions import PullImage
+from wherry.node.pulling import pull_secrets
 
 
 async def pull(job: Job, action: PullImage) -> None:
@@ -22,7 +21,7 @@ async def pull(job: Job, action: PullImage) -> None:
 async def _pull(job: Job, action: PullImage) -> None:
     before, started = job.memory.images[action.container], time.monotonic()
     try:
-        image = await job.parts.puller.pull(action.image, await _secrets(job))
+        image = await job.parts.puller.pull(action.image, await pull_secrets(job.pod, job.context().get))
     except ImageInvalid as error:
         job.memory.images[action.container] = view.Image(invalid=str(error))
         _complain(job, action, "InvalidImageName", str(error))
@@ -41,13 +40,3 @@ async def _pull(job: Job, action: PullImage) -> None:
 def _complain(job: Job, action: PullImage, reason: str, error: str) -> None:
     job.event("Warning", "Failed", f'Failed to pull image "{action.image}": {error}', action.container)
     job.event("Warning", "Failed", f"Error: {reason}", action.container)
-
-
-async def _secrets(job: Job) -> list[Obj]:
-    """The pod's pull secrets; one that does not exist is left out, as the registry may not want it."""
-    get = job.context().get
-    names = [each.get("name", "") for each in job.pod["spec"].get("imagePullSecrets") or []]
-    try:
-        return [found for name in names if name and (found := await get(SECRET, name)) is not None]
-    except TimeoutError:
-        return []

@@ -10,6 +10,12 @@ from wherry.node.plan.phase import TERMINAL
 from wherry.node.plan.view import Rejection
 
 _MILLI = {"cpu"}
+SAFE_SYSCTLS = frozenset({
+    "kernel.shm_rmid_forced", "net.ipv4.ip_local_port_range", "net.ipv4.tcp_syncookies",
+    "net.ipv4.ping_group_range", "net.ipv4.ip_unprivileged_port_start", "net.ipv4.ip_local_reserved_ports",
+    "net.ipv4.tcp_keepalive_time", "net.ipv4.tcp_fin_timeout", "net.ipv4.tcp_keepalive_intvl",
+    "net.ipv4.tcp_keepalive_probes", "net.ipv4.tcp_rmem", "net.ipv4.tcp_wmem",
+})  # fmt: skip
 _REJECTED = "Pod was rejected: "
 
 
@@ -19,7 +25,23 @@ def admit(pod: Obj, others: Iterable[Obj], allocatable: Mapping[str, str]) -> Re
     if os != "linux":
         message = "Failed to admit pod as the OS field doesn't match node OS"
         return Rejection("PodOSNotSupported", _REJECTED + message)
-    return _fits(pod, [each for each in others if _counts(each, pod)], allocatable)
+    return _sysctls(pod) or _fits(pod, [each for each in others if _counts(each, pod)], allocatable)
+
+
+def _sysctls(pod: Obj) -> Rejection | None:
+    """Only those that cannot harm other pods."""
+    spec = pod["spec"]
+    for each in (spec.get("securityContext") or {}).get("sysctls") or []:
+        name = each["name"].replace("/", ".")
+        shares = "hostNetwork" if name.startswith("net.") else "hostIPC"
+        if name not in SAFE_SYSCTLS:
+            problem = f'"{name}" not allowlisted'
+        elif spec.get(shares):
+            problem = f'"{name}" not allowed with host {"net" if shares == "hostNetwork" else "ipc"} enabled'
+        else:
+            continue
+        return Rejection("SysctlForbidden", f"{_REJECTED}forbidden sysctl: {problem}")
+    return None
 
 
 def resize(pod: Obj, others: Iterable[Obj], allocatable: Mapping[str, str]) -> Rejection | None:

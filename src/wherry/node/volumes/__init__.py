@@ -1,7 +1,7 @@
 """Volumes of pods. A file a type, one list of them: `TYPES`.
 
 interface    what a type is; Context, Mounted and the errors
-emptydir, hostpath, configmap, secret, downwardapi, projected, persistent      the types
+emptydir, hostpath, configmap, secret, downwardapi, projected, persistent, image      the types
 token        service-account tokens, a source of projected volumes
 content      volumes that are files from the API, kept up to date: configMap, secret, downwardAPI, projected
 files        which files, with which modes (pure)
@@ -15,6 +15,7 @@ from wherry.node.volumes.configmap import ConfigMapVolume
 from wherry.node.volumes.downwardapi import DownwardApiVolume
 from wherry.node.volumes.emptydir import EmptyDirVolume
 from wherry.node.volumes.hostpath import HostPathVolume
+from wherry.node.volumes.image import ImageVolume
 from wherry.node.volumes.interface import Context, Mounted, VolumeFailed, VolumeType
 from wherry.node.volumes.persistent import EphemeralVolume, PersistentVolumeClaimVolume
 from wherry.node.volumes.projected import ProjectedVolume
@@ -29,6 +30,7 @@ TYPES: list[VolumeType] = [
     ProjectedVolume(),
     PersistentVolumeClaimVolume(),
     EphemeralVolume(),
+    ImageVolume(),
 ]
 
 __all__ = ["TYPES", "Context", "Mounted", "VolumeFailed", "VolumeType"]

@@ -11,6 +11,7 @@ from typing import Protocol
 
 from wherry.api import Obj
 from wherry.api.kinds import Kind
+from wherry.engine.interface import Image, ImageStore
 from wherry.node.config import NodeConfig
 
 
@@ -22,13 +23,16 @@ class VolumeFailed(Exception):
 class Context:
     """What a type may ask. `get`: an object by kind and name, of the pod's namespace where the kind is namespaced,
     None if there is none.
-    `token`: a service-account token for an audience ("" the API server's) and seconds of life. `addresses`: the
-    pod's, empty while it has none."""
+    `token`: a service-account token for an audience ("" the API server's) and seconds of life. `image`: an
+    image by reference and pull policy, fetched if need be (EngineError), and `images` where its layers are.
+    `addresses`: the pod's, empty while it has none."""
 
     pod: Obj
     config: NodeConfig
     get: Callable[[Kind, str], Awaitable[Obj | None]]
     token: Callable[[str, int], Awaitable[str]]
+    image: Callable[[str, str], Awaitable[Image]]
+    images: ImageStore
     addresses: tuple[str, ...] = ()
 
     @property
