@@ -178,3 +178,9 @@ def test_an_empty_list_that_is_always_written_reads_back_as_null():
     made = managed.update(None, kind, role, who)
     assert made["rules"] is None
     assert made["metadata"]["managedFields"][0]["fieldsV1"] == {"f:rules": {}}
+
+
+def test_an_object_that_does_not_fit_its_schema_has_no_managers():
+    accounts = schema.definition("v1", "ServiceAccount")
+    odd = {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "a"}, "secrets": [{}]}
+    assert "managedFields" not in managed.update(None, odd, accounts, writer("one"))["metadata"]

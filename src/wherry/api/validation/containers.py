@@ -99,8 +99,8 @@ def _not_a_sidecar(container: Obj, path: str) -> Check:
 
 
 _NOT_EPHEMERAL = (
-    "ports", "resources", "livenessProbe", "readinessProbe", "startupProbe", "lifecycle", "resizePolicy",
-    "restartPolicy", "restartPolicyRules",
+    "ports", "resources", "resizePolicy", "restartPolicy", "restartPolicyRules", "livenessProbe", "readinessProbe",
+    "startupProbe", "lifecycle",
 )  # fmt: skip
 
 
