@@ -158,8 +158,8 @@ def bare(obj: Obj) -> Obj:
 
 def update(live: Obj | None, new: Obj, node: Node, writer: Writer) -> Obj:
     """The object to store after an ordinary write (create, update, patch): `new` with its managedFields.
-    `live` is what was stored before; None for a create. Who manages an object that does not fit its schema (an element
-    of a list map without its keys) is not noted."""
+    `live` is what was stored before; None for a create. Who manages an object that does not fit its schema (an
+    element of a list map without its keys) is not noted."""
     managers = _before(live, new, writer.subresource)
     if managers or live is None:
         old = nothing(node) if live is None else bare(live)
