@@ -10,7 +10,7 @@ from decimal import Decimal
 from typing import Any
 
 from wherry.api import Obj
-from wherry.api.errors import FieldError, invalid_value, required, unsupported
+from wherry.api.errors import FieldError, invalid_value, required, too_long, unsupported
 from wherry.api.validation import metadata
 from wherry.lib import names, quantity
 
@@ -229,6 +229,12 @@ def amount(value: Any) -> Decimal:
 def amount_not_negative(value: str, path: str) -> Check:
     if amount(value) < 0:
         yield invalid_value(path, value, metadata.NOT_NEGATIVE)
+
+
+def at_most(text: str, limit: int, path: str) -> Check:
+    """A text of at most so many bytes."""
+    if len(text.encode()) > limit:
+        yield too_long(path, limit)
 
 
 def size_of(encoded: str) -> int:

@@ -222,11 +222,17 @@ class _Checker:
         over = self._now(self.type(node.over))
         if node.macro in ("optMap", "optFlatMap"):
             return self._of_optional(node, over)
-        self._scopes.append(dict(zip(node.names, self._items(node, over), strict=True)))
-        given = [self._now(self.type(argument)) for argument in node.arguments]
-        result = self._rule(node, over, given)
+        if node.macro == "bind":
+            return self._within({node.names[0]: over}, node.arguments)[0]
+        names = dict(zip(node.names, self._items(node, over), strict=True))
+        return self._rule(node, over, self._within(names, node.arguments))
+
+    def _within(self, names: dict[str, Type], arguments: list[Node]) -> list[Type]:
+        """The types of expressions that see more names."""
+        self._scopes.append(names)
+        found = [self._now(self.type(argument)) for argument in arguments]
         self._scopes.pop()
-        return result
+        return found
 
     def _items(self, node: Comprehension, over: Type) -> list[Type]:
         """The types of the variables that walk over a list or a map."""
@@ -277,9 +283,7 @@ class _Checker:
         inner = over.parameters[0] if over.name == "optional_type" else DYN
         if over.name != "optional_type" and not is_dyn(over):
             return self._no_overload(node, "hasValue", [over], method=True)
-        self._scopes.append({node.names[0]: inner})
-        found = self._now(self.type(node.arguments[0]))
-        self._scopes.pop()
+        found = self._within({node.names[0]: inner}, node.arguments)[0]
         return optional_of(found) if node.macro == "optMap" else found
 
 

@@ -1,6 +1,6 @@
 """What looks like a call and is not: has(), and expressions over lists, maps and optionals."""
 
-from wherry.lib.cel.syntax import Call, Comprehension, Identifier, Node, Select
+from wherry.lib.cel.syntax import Call, Comprehension, Identifier, Node, Select, qualified
 
 
 class MacroError(ValueError):
@@ -30,6 +30,8 @@ def expand(call: Call) -> Node:
     name, arguments = call.function, call.arguments
     if call.target is None:
         return _has(call) if name == "has" and len(arguments) == 1 else call
+    if name == "bind" and len(arguments) == 3 and qualified(call.target) == "cel":
+        return _bound(call)
     for table, count in ((_ONE_VARIABLE, 1), (_TWO_VARIABLES, 2)):
         if len(arguments) in table.get(name, ()) and (count == 1 or not _is_filtered_map(name, arguments)):
             return _comprehension(call, call.target, count)
@@ -45,6 +47,14 @@ def _has(call: Call) -> Node:
     if not isinstance(field, Select):
         raise MacroError(field.at, "invalid argument to has() macro")
     return Select(field.at, field.operand, field.name, tested=True, optional=field.optional)
+
+
+def _bound(call: Call) -> Node:
+    """cel.bind(name, value, expression)"""
+    name, value, expression = call.arguments
+    if not isinstance(name, Identifier):
+        raise MacroError(name.at, "cel.bind() variable names must be simple identifiers")
+    return Comprehension(call.at, "bind", value, [name.name], [expression])
 
 
 def _comprehension(call: Call, over: Node, variables: int) -> Node:

@@ -31,12 +31,13 @@ class Type:
 
 _PLAIN = frozenset(
     [
-        *("bool", "bytes", "double", "int", "string", "uint", "null_type", "dyn", "error", "list", "map", "type"),
-        *("optional_type", "google.protobuf.Timestamp", "google.protobuf.Duration"),
+        *("bool", "bytes", "double", "int", "string", "uint", "null_type", "dyn", "any", "error", "list"),
+        *("map", "type", "optional_type", "google.protobuf.Timestamp", "google.protobuf.Duration"),
     ]
 )
 BOOL, BYTES, DOUBLE, INT, STRING, UINT = map(Type, ("bool", "bytes", "double", "int", "string", "uint"))
 NULL, DYN, ERROR = Type("null_type"), Type("dyn"), Type("error")
+ANY = Type("any")  # a value that a program brings: used like dyn, but told apart as a result
 TIMESTAMP, DURATION = Type("google.protobuf.Timestamp"), Type("google.protobuf.Duration")
 NAMES = {
     **{each.name: each for each in (BOOL, BYTES, DOUBLE, INT, STRING, UINT, NULL, DYN, TIMESTAMP, DURATION)},
@@ -89,7 +90,7 @@ def parse_type(text: str) -> Type:
 
 
 def is_dyn(kind: Type) -> bool:
-    return kind in (DYN, ERROR)
+    return kind in (DYN, ANY, ERROR)
 
 
 Mapping = dict[str, Type]
