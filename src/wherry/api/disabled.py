@@ -117,6 +117,28 @@ def _csi_driver(new: Obj, old: Obj) -> None:
     _without(new, old, "spec", "preventPodSchedulingIfMissing")
 
 
+_LISTS = ("bools", "ints", "strings", "versions")
+
+
+def _devices(obj: Obj) -> list[Obj]:
+    return (obj.get("spec") or {}).get("devices") or []
+
+
+def _attributes(obj: Obj) -> list[Obj]:
+    return [attribute for device in _devices(obj) for attribute in (device.get("attributes") or {}).values()]
+
+
+def _resource_slice(new: Obj, old: Obj) -> None:
+    """Attributes are not lists; devices take none of the node's own resources."""
+    if not any(attribute.get(key) is not None for attribute in _attributes(old) for key in _LISTS):
+        for attribute in _attributes(new):
+            for key in _LISTS:
+                attribute.pop(key, None)
+    if not any(device.get("nodeAllocatableResourceMappings") for device in _devices(old)):
+        for device in _devices(new):
+            device.pop("nodeAllocatableResourceMappings", None)
+
+
 _RULES: Mapping[str, Rule] = {
     "v1/Pod": _pod_spec("spec"),
     "v1/PodTemplate": _pod_spec("template", "spec"),
@@ -131,4 +153,5 @@ _RULES: Mapping[str, Rule] = {
     "v1/Node": _node,
     "coordination.k8s.io/v1/Lease": _lease,
     "storage.k8s.io/v1/CSIDriver": _csi_driver,
+    "resource.k8s.io/v1/ResourceSlice": _resource_slice,
 }
