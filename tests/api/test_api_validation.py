@@ -1,7 +1,11 @@
 """What is wrong with objects, by kind: one row a rule, in upstream's words."""
 
+from pathlib import Path
+
 import pytest
 from apitools import change_problems, container, kinds, named, pod, problems, workload
+
+from wherry.api import validation
 
 LABEL = (
     "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start and end "
@@ -202,3 +206,9 @@ def test_a_pod_that_changes_what_it_may_not_is_shown_the_difference():
     )
     assert said[0].endswith('-   "Command": null,\n+   "Command": [\n+    "x"\n+   ],\n    "Args": null,\n    '
                             '"WorkingDir": "",\n    "Ports": null,\n')  # fmt: skip
+
+
+def test_every_file_with_rules_is_listed():
+    folder = Path(validation.__file__).parent
+    with_rules = {path.stem for path in folder.glob("*.py") if "\nRULES" in path.read_text()}
+    assert with_rules == {file for files in validation.GROUPS.values() for file in files}
