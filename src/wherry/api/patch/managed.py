@@ -6,8 +6,10 @@ wrote through. An ordinary write gives its manager what it added or changed, and
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, NamedTuple
+
+import orjson
 
 from wherry.api import Obj, disabled
 from wherry.api.decoding.shape import zero
@@ -19,6 +21,7 @@ from wherry.api.schema import Node
 from wherry.lib import timestamps
 
 MAX_UPDATERS = 10
+LARGEST = 8192  # bytes of a spec that is remembered
 ANCIENT = "ancient-changes"
 BEFORE_APPLY = "before-first-apply"
 
@@ -203,8 +206,7 @@ def _decoded_or_none(entries: Any) -> Managers:
 def updated_managers(old: Obj, new: Obj, node: Node, managers: Managers, writer: Writer) -> Managers:
     """Managers after an update from `old` to `new`, both without managedFields."""
     manager = writer.manager("Update")
-    compared = structured.compare(old, new, node)
-    managers, filtered = taken(Change(old, new, node, compared), managers, writer, None)
+    managers, filtered = taken(Change(old, new, node, _compared(old, new, node)), managers, writer, None)
     mine = fieldset.union(filtered.added, filtered.modified)
     mine = fieldset.difference(mine, STRIPPED)
     previous = managers.get(manager)
@@ -213,6 +215,36 @@ def updated_managers(old: Obj, new: Obj, node: Node, managers: Managers, writer:
             mine = fieldset.union(mine, fieldset.difference(previous.fields, filtered.removed))
         managers[manager] = Entry(mine, writer.api_version, timestamps.rfc3339(writer.now))
     return managers
+
+
+def _compared(old: Obj, new: Obj, node: Node) -> structured.Comparison:
+    """How two objects differ. Many are created from one template: what their spec adds is remembered by its text."""
+    text = _text_of(new.get("spec")) if old is nothing(node) else None
+    if text is None:
+        return structured.compare(old, new, node)
+    rest = structured.compare(_specless(old), _specless(new), node)
+    return structured.Comparison(*map(fieldset.union, rest, _added_by_spec(text, node)))
+
+
+def _specless(obj: Obj) -> Obj:
+    return {key: value for key, value in obj.items() if key != "spec"}
+
+
+def _text_of(spec: Any) -> bytes | None:
+    """The text of a spec that is worth remembering."""
+    if not isinstance(spec, dict):
+        return None
+    try:
+        text = orjson.dumps(spec)
+    except TypeError:  # a number that keeps its text
+        return None
+    return text if len(text) <= LARGEST else None
+
+
+@lru_cache(512)
+def _added_by_spec(text: bytes, node: Node) -> structured.Comparison:
+    empty = nothing(node)
+    return structured.compare({"spec": empty["spec"]} if "spec" in empty else {}, {"spec": orjson.loads(text)}, node)
 
 
 class Change(NamedTuple):

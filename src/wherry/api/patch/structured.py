@@ -162,6 +162,8 @@ def _compare(old: Any, new: Any, node: Node) -> _Parts:
         return None, None, whole(old, node)
     if same(old, new):
         return _SAME
+    if isinstance(old, dict) and isinstance(new, dict):
+        return _compare_maps(old, new, node) if shape(node, new) == "map" else (None, LEAF, None)
     kinds = {shape(node, value) for value in (old, new) if value is not None}
     if len(kinds) != 1 or not (old or new):
         return None, LEAF, None
