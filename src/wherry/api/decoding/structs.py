@@ -13,8 +13,9 @@ from msgspec import Meta
 
 from wherry.api.schema import Node
 
-# Days that every month has; the full pass knows the others.
-_MOMENT = r"\d{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|1\d|2[0-8])T(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d"
+# Every day but the 29th of February, which the full pass knows.
+_DATE = r"(?:(?:0[1-9]|1[0-2])-(?:0[1-9]|1\d|2[0-8])|(?:0[13-9]|1[0-2])-(?:29|30)|(?:0[13578]|1[02])-31)"
+_MOMENT = rf"\d{{4}}-{_DATE}T(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d"
 
 _SCALARS: dict[str, Any] = {
     "string": str,
