@@ -69,8 +69,11 @@ def of(kind: Kind) -> Rules:
 
 def validate_create(kind: Kind, obj: Obj) -> Errors:
     """All that is wrong with a new object. What every path needs is only checked when nothing else is wrong."""
-    errors = of(kind).check_new(obj, kind.namespaced)
-    return errors or metadata.check(obj, kind.namespaced, metadata.path_segment)
+    rules = of(kind)
+    errors = rules.check_new(obj, kind.namespaced)
+    if errors or not rules.own_metadata:
+        return errors or metadata.check(obj, kind.namespaced, metadata.path_segment)
+    return metadata.check_name(obj, metadata.path_segment)
 
 
 def validate_update(kind: Kind, new: Obj, old: Obj, subresource: str = "") -> Errors:

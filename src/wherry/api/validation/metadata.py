@@ -54,6 +54,11 @@ def _path_characters(name: str) -> list[str]:
 
 def check(obj: Obj, namespaced: bool, rule: NameRule = subdomain, path: str = "metadata") -> Errors:
     """The metadata of a new object, its name by the kind's rule."""
+    return check_name(obj, rule, path) + _common(obj.get("metadata") or {}, namespaced, path)
+
+
+def check_name(obj: Obj, rule: NameRule, path: str = "metadata") -> Errors:
+    """Only the name, or what it is generated from."""
     meta = obj.get("metadata") or {}
     errors: Errors = []
     prefix = meta.get("generateName", "")
@@ -66,7 +71,7 @@ def check(obj: Obj, namespaced: bool, rule: NameRule = subdomain, path: str = "m
         errors += [invalid_value(f"{path}.name", name, message) for message in rule(name)]
     else:
         errors.append(required(f"{path}.name", "name or generateName is required"))
-    return errors + _common(meta, namespaced, path)
+    return errors
 
 
 def _without_dash(prefix: str) -> str:
