@@ -30,6 +30,9 @@ class Kind:
     subresources: tuple[str, ...] = ()
     stored: "Kind | None" = None
 
+    def __hash__(self) -> int:
+        return hash((self.group, self.kind, self.plural))
+
     @property
     def api_version(self) -> str:
         """`v1`, `apps/v1`: what stands in an object's apiVersion."""

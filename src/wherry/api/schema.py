@@ -186,6 +186,7 @@ def definitions() -> Definitions:
         raise FileNotFoundError(f"{path} is missing: run scripts/build_schema.py") from None
 
 
+@cache
 def definition(api_version: str, kind: str) -> Node:
     """The root node of a built-in kind; KeyError for any other. definition("v1", "Pod")"""
     found = definitions()

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any
 
 from wherry.api import Obj, errors
@@ -48,8 +49,10 @@ class WriteOptions:
     force: bool = False
 
 
-def write_options(query: Query, user_agent: str, kind: str, patch_type: str = "") -> WriteOptions:
+@lru_cache(1024)  # a client asks the same way again and again
+def write_options(raw_query: str, user_agent: str, kind: str, patch_type: str = "") -> WriteOptions:
     """`kind`: CreateOptions, UpdateOptions or PatchOptions. Raises StatusError."""
+    query = Query(raw_query)
     manager = query.get("fieldManager", "")
     validation = query.get("fieldValidation", "")
     found: list[FieldError] = []

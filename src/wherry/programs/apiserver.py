@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 import errno
+import gc
 import ipaddress
 import json
 import logging
@@ -67,6 +68,8 @@ def run(flags: Flags) -> int:
     import uvloop
 
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    # A request makes hundreds of objects and no cycles: the usual thresholds would look through them all the time.
+    gc.set_threshold(50_000, 50, 1000)
     try:
         uvloop.run(_serve(flags))
     except StartError as error:

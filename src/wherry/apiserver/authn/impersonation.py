@@ -152,6 +152,8 @@ def _node(name: str) -> str:
 
 def claimed(headers: Headers) -> Claim | None:
     """What the headers claim; None if nothing. Raises StatusError."""
+    if not any(header[:12].lower() == "impersonate-" for header, _ in headers):
+        return None
     name = headers.get("Impersonate-User")
     groups = tuple(headers.all("Impersonate-Group"))
     uid = headers.get("Impersonate-Uid")

@@ -32,7 +32,7 @@ async def create(api: Api, call: Call) -> Response:
 
 
 def read_options(call: Call, kind: str, patch_type: str = "") -> WriteOptions:
-    return write_options(call.query, call.request.headers.get("User-Agent"), kind, patch_type)
+    return write_options(call.request.query, call.request.headers.get("User-Agent"), kind, patch_type)
 
 
 def read_body(api: Api, call: Call, kind: Kind, options: WriteOptions) -> Obj:
