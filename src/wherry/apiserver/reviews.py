@@ -3,8 +3,8 @@
 from collections.abc import Awaitable, Callable
 
 from wherry.aio.http.messages import Headers, Request, Response
-from wherry.api import Obj, errors, kinds, schema
-from wherry.api.errors import FieldError, StatusError
+from wherry.api import Obj, errors, kinds, schema, validation
+from wherry.api.errors import StatusError
 from wherry.api.kinds import Kind
 from wherry.api.patch import managed
 from wherry.apiserver import negotiation
@@ -18,7 +18,6 @@ from wherry.lib.timestamps import rfc3339
 Answer = Callable[[Api, Call, Obj], Awaitable[Obj]]  # the review as it was sent -> with its answer
 
 _ASKED = ("verb", "group", "resource", "subresource", "name", "namespace")
-_NEITHER = "exactly one of nonResourceAttributes or resourceAttributes must be specified"
 
 
 async def answer(api: Api, call: Call) -> Response:
@@ -35,31 +34,21 @@ async def answer(api: Api, call: Call) -> Response:
 
 async def subject_access(api: Api, call: Call, review: Obj) -> Obj:
     spec = review["spec"]
-    found = _access_errors(spec) + _subject_errors(spec) + _metadata_errors(review, "must be empty", ())
-    _refuse(call.kind, found)
+    _refuse(call.kind, review)
     extra = {key: tuple(values) for key, values in (spec.get("extra") or {}).items()}
     user = User(spec.get("user", ""), tuple(spec.get("groups") or ()), spec.get("uid", ""), extra)
     return await _decide(api, review, user)
 
 
 async def local_subject_access(api: Api, call: Call, review: Obj) -> Obj:
-    spec, namespace = review["spec"], review["metadata"]["namespace"]
-    found = _access_errors(spec) + _subject_errors(spec)
-    found += _metadata_errors(review, "must be empty except for namespace", ("namespace",))
-    resource = spec.get("resourceAttributes")
-    if resource is not None and resource.get("namespace", "") != namespace:
-        field = "spec.resourceAttributes.namespace"
-        found.append(errors.invalid_value(field, resource.get("namespace", ""), "must match metadata.namespace"))
-    if spec.get("nonResourceAttributes") is not None:
-        why = "disallowed on this kind of request"
-        found.append(errors.invalid_value("spec.nonResourceAttributes", _shown(spec["nonResourceAttributes"]), why))
-    _refuse(call.kind, found)
+    spec = review["spec"]
+    _refuse(call.kind, review)
     user = User(spec.get("user", ""), tuple(spec.get("groups") or ()), spec.get("uid", ""))
     return await _decide(api, review, user)
 
 
 async def self_subject_access(api: Api, call: Call, review: Obj) -> Obj:
-    _refuse(call.kind, _access_errors(review["spec"]) + _metadata_errors(review, "must be empty", ()))
+    _refuse(call.kind, review)
     return await _decide(api, review, call.user)
 
 
@@ -93,35 +82,9 @@ def _selector(asked: Obj) -> str:
     return ",".join(given) or str(wanted.get("rawSelector", ""))
 
 
-def _access_errors(spec: Obj) -> list[FieldError]:
-    resource, path = spec.get("resourceAttributes"), spec.get("nonResourceAttributes")
-    if resource is not None and path is not None:
-        why = "cannot be specified in combination with resourceAttributes"
-        return [errors.invalid_value("spec.nonResourceAttributes", _shown(path), why)]
-    if resource is None and path is None:
-        return [errors.invalid_value("spec.resourceAttributes", None, _NEITHER)]
-    return []
-
-
-def _shown(attributes: Obj) -> Obj:
-    """A path's attributes as Go's internal type prints them."""
-    return {"Path": attributes.get("path", ""), "Verb": attributes.get("verb", "")}
-
-
-def _subject_errors(spec: Obj) -> list[FieldError]:
-    if spec.get("user") or spec.get("groups"):
-        return []
-    return [errors.invalid_value("spec.user", "", "at least one of user or group must be specified")]
-
-
-def _metadata_errors(review: Obj, why: str, allowed: tuple[str, ...]) -> list[FieldError]:
-    metadata = review["metadata"]
-    given = {key: value for key, value in metadata.items() if key not in ("managedFields", *allowed)}
-    return [errors.invalid_value("metadata", metadata, why)] if given else []
-
-
-def _refuse(kind: Kind, found: list[FieldError]) -> None:
-    """Raise Invalid; upstream does not name the kind of a review."""
+def _refuse(kind: Kind, review: Obj) -> None:
+    """Raise Invalid for a review that is not right; upstream does not name its kind."""
+    found = validation.of(kind).check_new(review, kind.namespaced)
     if found:
         raise errors.invalid(Kind(kind.group, kind.version, "", ""), "", found)
 

@@ -263,8 +263,8 @@ def field_manager(name: str, path: str) -> Errors:
     return errors
 
 
-_NEEDS_VALUES = "must be specified when `operator` is 'In' or 'NotIn'"
-_TAKES_NONE = "may not be specified when `operator` is 'Exists' or 'DoesNotExist'"
+NEEDS_VALUES = "must be specified when `operator` is 'In' or 'NotIn'"
+TAKES_NO_VALUES = "may not be specified when `operator` is 'Exists' or 'DoesNotExist'"
 
 
 def label_selector(selector: Obj | None, path: str, check_values: bool = True) -> Errors:
@@ -273,19 +273,20 @@ def label_selector(selector: Obj | None, path: str, check_values: bool = True) -
         return []
     errors = labels(selector.get("matchLabels"), f"{path}.matchLabels")
     for index, term in enumerate(selector.get("matchExpressions") or ()):
-        errors += _selector_term(term, f"{path}.matchExpressions[{index}]", check_values)
+        errors += label_selector_term(term, f"{path}.matchExpressions[{index}]", check_values)
     return errors
 
 
-def _selector_term(term: Obj, path: str, check_values: bool) -> Errors:
+def label_selector_term(term: Obj, path: str, check_values: bool = True) -> Errors:
+    """One expression of a LabelSelector."""
     values, operator = term.get("values") or [], term.get("operator", "")
     errors: Errors = []
     if operator in ("In", "NotIn"):
         if not values:
-            errors.append(required(f"{path}.values", _NEEDS_VALUES))
+            errors.append(required(f"{path}.values", NEEDS_VALUES))
     elif operator in ("Exists", "DoesNotExist"):
         if values:
-            errors.append(forbidden_field(f"{path}.values", _TAKES_NONE))
+            errors.append(forbidden_field(f"{path}.values", TAKES_NO_VALUES))
     else:
         errors.append(invalid_value(f"{path}.operator", operator, "not a valid selector operator"))
     errors += label_name(term.get("key", ""), f"{path}.key")

@@ -36,7 +36,7 @@ class Rules:
     def check_change(self, new: Obj, old: Obj, namespaced: bool, subresource: str = "") -> Errors:
         if subresource:
             change = self.subresources.get(subresource)
-            errors = self._changed(new, old)
+            errors = self._changed(new, old) if self.own_metadata else []
             return [*errors, *change(new, old)] if change else errors
         errors = []
         if self.own_metadata and not self.only_whole:

@@ -9,8 +9,6 @@ from wherry.api.validation.fields import Check
 from wherry.lib import names
 
 EFFECTS = ("NoSchedule", "PreferNoSchedule", "NoExecute")
-_NEEDS_VALUES = "must be specified when `operator` is 'In' or 'NotIn'"
-_TAKES_NONE = "may not be specified when `operator` is 'Exists' or 'DoesNotExist'"
 
 
 def node_selector(selector: Obj, path: str) -> Check:
@@ -32,10 +30,10 @@ def _node_expression(expression: Obj, path: str, check_values: bool) -> Check:
     operator, values = expression.get("operator", ""), expression.get("values") or []
     if operator in ("In", "NotIn"):
         if not values:
-            yield required(f"{path}.values", _NEEDS_VALUES)
+            yield required(f"{path}.values", metadata.NEEDS_VALUES)
     elif operator in ("Exists", "DoesNotExist"):
         if values:
-            yield forbidden_field(f"{path}.values", _TAKES_NONE)
+            yield forbidden_field(f"{path}.values", metadata.TAKES_NO_VALUES)
     elif operator in ("Gt", "Lt"):
         if len(values) != 1:
             message = "must be specified single value when `operator` is 'Lt' or 'Gt'"
