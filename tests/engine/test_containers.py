@@ -5,7 +5,7 @@ import os
 import signal
 
 import pytest
-from enginelab import PATIENCE
+from enginelab import PATIENCE, Lab, Terminal
 
 from wherry.engine.interface import (
     ContainerNotFound,
@@ -152,6 +152,29 @@ async def test_the_root_filesystem_is_the_container_s_own(lab):
     code, output = await lab.engine.exec_output(name, ["sh", "-c", "echo x > /x"], PATIENCE)
     assert code != 0
     assert b"Read-only file system" in output
+
+
+async def test_a_container_without_a_log_can_still_be_attached_to(lab):
+    name = await lab.start("sh", "-c", "read go; echo heard $go", log_path="", stdin=True)
+    visit = Terminal()
+    session = asyncio.ensure_future(lab.engine.attach(name, visit.streams))
+    visit.type("you\n")
+    await asyncio.wait_for(session, PATIENCE)
+    assert visit.out == b"heard you\n"
+
+
+async def test_paths_longer_than_a_socket_s_address(tmp_path, image_folder, busybox):
+    root = tmp_path / ("long" * 20) / ("longer" * 20) / "engine"
+    root.parent.mkdir(parents=True)
+    async with Lab(root, image_folder, busybox) as lab:
+        name = await lab.start("cat", stdin=True, tty=True)
+        visit, shell = Terminal(tty=True), Terminal(tty=True)
+        session = asyncio.ensure_future(lab.engine.attach(name, visit.streams))
+        visit.type("hello\n")
+        await visit.sees("hello")
+        shell.type("exit 3\n")
+        assert await asyncio.wait_for(lab.engine.exec(name, ["sh"], shell.streams), PATIENCE) == 3
+        session.cancel()
 
 
 async def test_many_at_once(lab):

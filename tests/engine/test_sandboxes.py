@@ -2,6 +2,7 @@
 
 import os
 import signal
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -67,6 +68,29 @@ async def test_host_namespaces(lab):
     name = await lab.start("sleep", "1000", sandbox=box)
     assert await lab.sh(name, "readlink /proc/self/ns/pid") == os.readlink("/proc/self/ns/pid") + "\n"
     assert await lab.sh(name, "readlink /proc/self/ns/ipc") == os.readlink("/proc/self/ns/ipc") + "\n"
+
+
+@pytest.fixture
+def network(lab):
+    """A network namespace with a name, as whoever makes pods' networks leaves it."""
+    subprocess.run(["ip", "netns", "add", lab.prefix], check=True)
+    yield f"/run/netns/{lab.prefix}"
+    subprocess.run(["ip", "netns", "del", lab.prefix], check=True)
+
+
+async def test_the_network_namespace_is_the_one_handed_in(lab, network):
+    """It was mounted after the engine was opened, so the launcher's own namespace cannot see it."""
+    box = await lab.sandbox(netns=network, sysctls={"net.ipv4.ip_unprivileged_port_start": "7"})
+    name = await lab.start("sleep", "1000", sandbox=box)
+    assert await lab.sh(name, "readlink /proc/self/ns/net") == f"net:[{os.stat(network).st_ino}]\n"
+    assert await lab.sh(name, "cat /proc/sys/net/ipv4/ip_unprivileged_port_start") == "7\n"
+    outside = await lab.start("sleep", "1000")
+    assert await lab.sh(outside, "readlink /proc/self/ns/net") == os.readlink("/proc/self/ns/net") + "\n"
+
+
+async def test_a_network_namespace_that_is_not_there(lab):
+    with pytest.raises(EngineError, match="/run/netns/nowhere"):
+        await lab.sandbox(netns="/run/netns/nowhere")
 
 
 async def test_sysctls_are_the_sandbox_s(lab):
