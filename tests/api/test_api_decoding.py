@@ -114,3 +114,10 @@ def test_half_a_surrogate_pair_is_replaced():
         "a": "�",
         "b": "😀",
     }
+
+
+def test_a_number_in_a_free_form_value_is_plain():
+    body = '{"revision":1,"data":{"a":0.5,"b":[1.5,{"c":2}]},"x":1}'
+    found = decode(("apps/v1", "ControllerRevision"), body).object["data"]
+    assert found == {"a": 0.5, "b": [1.5, {"c": 2}]}
+    assert type(found["a"]) is float and type(found["b"][1]) is dict

@@ -57,7 +57,7 @@ class _Pass:
             case "list":
                 return self.list(value, node)
             case "any":
-                return value
+                return plain(value)
         try:
             return self.scalar(value, node)
         except Mismatch as error:
@@ -135,6 +135,15 @@ class _Pass:
             shaped.append(zero(items) if item is None else self.shape(item, items))
         self.path = path
         return shaped
+
+
+def plain(value: Any) -> Any:
+    """A value without what parsing noted about it."""
+    if isinstance(value, dict):
+        return {key: plain(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [plain(item) for item in value]
+    return float(value) if isinstance(value, scalars.Literal) else value
 
 
 def zero(node: Node) -> Any:
