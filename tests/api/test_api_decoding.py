@@ -121,3 +121,11 @@ def test_a_number_in_a_free_form_value_is_plain():
     found = decode(("apps/v1", "ControllerRevision"), body).object["data"]
     assert found == {"a": 0.5, "b": [1.5, {"c": 2}]}
     assert type(found["a"]) is float and type(found["b"][1]) is dict
+
+
+@pytest.mark.parametrize(("text", "read"), [("1.5", 1.5), ("2.0", 2), ("3", 3), ("1e2", 100)])
+def test_a_number_is_written_as_go_writes_it(text, read):
+    schemas = '{"spec":{"versions":[{"name":"v1","schema":{"openAPIV3Schema":{"maximum":' + text + "}}}]}}"
+    kind = ("apiextensions.k8s.io/v1", "CustomResourceDefinition")
+    found = decode(kind, schemas).object["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["maximum"]
+    assert (found, type(found)) == (read, float if text == "1.5" else int)

@@ -76,9 +76,11 @@ def boolean(value: Any) -> bool:
 
 
 def real(value: Any) -> float:
+    """A number; Go writes whole ones without a fraction."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise Mismatch(word(value))
-    return value
+    whole = isinstance(value, int) or (value.is_integer() and abs(value) < 1e21)
+    return int(value) if whole else float(value)
 
 
 def encoded_bytes(value: Any) -> str:
