@@ -80,12 +80,12 @@ class NodeHost:
                 if error.code != 409:
                     raise
 
-    async def start(self) -> None:
-        """Start the engine and the agent."""
+    async def start(self, boot_id: str = "") -> None:
+        """Start the engine and the agent, if wished as after another boot."""
         facts = machine.describe("n1", self.state)
         self.config = NodeConfig(
             "n1", ADDRESS, self.state, profile=self.netns, pod_cidr="10.244.7.0/24", cluster_dns="10.96.0.10",
-            boot_id=facts.boot_id, capacity=allocatable(facts), memory=facts.memory,
+            boot_id=boot_id or facts.boot_id, capacity=allocatable(facts), memory=facts.memory,
         )  # fmt: skip
         self.engine = await engines.open(self.state, self.images)
         self.network = PodNetwork(NetworkConfig(self.state, "10.244.7.0/24", ADDRESS, self.netns, mtu=1500))

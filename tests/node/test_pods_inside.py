@@ -6,6 +6,7 @@ import pytest
 from nodehost import IMAGE, SLEEPER, is_ready, phase, sh, soon, status_of
 
 from wherry.api.kinds import CONFIG_MAP, POD, SECRET
+from wherry.linux import mounts
 
 pytestmark = pytest.mark.root
 
@@ -95,7 +96,10 @@ async def test_the_files_of_an_image(node):
     assert "busybox" in await node.output("img", "sh", "-c", "find /i/")
     code, _ = await node.engine.exec_output(node.container_id("img"), ["touch", "/i/x"], 5)
     assert code != 0
+    await node.stop()
+    await node.start()
     await node.delete("img")
+    assert not any(str(node.state) in mount.target for mount in mounts.all_mounts())
 
 
 async def test_users_groups_and_capabilities(node):

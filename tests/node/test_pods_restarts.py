@@ -5,15 +5,16 @@ import os
 import signal
 
 import pytest
-from nodehost import SLEEPER, is_ready, phase, sh, status_of
+from nodehost import SLEEPER, is_ready, phase, sh, soon, status_of
 
 from wherry.api.kinds import POD
+from wherry.linux import cgroupfs, netns
 
 pytestmark = pytest.mark.root
 
 
 async def test_containers_outlive_the_agent_and_are_adopted(node):
-    probe = {"exec": {"command": ["true"]}, "periodSeconds": 1}
+    probe = {"exec": {"command": ["true"]}, "timeoutSeconds": 5}
     volumes = [{"name": "m", "emptyDir": {"medium": "Memory"}}]
     mounts = [{"name": "m", "mountPath": "/m"}]
     await node.create("stays", SLEEPER | {"readinessProbe": probe, "volumeMounts": mounts}, volumes=volumes)
@@ -25,6 +26,7 @@ async def test_containers_outlive_the_agent_and_are_adopted(node):
     await node.create("next", SLEEPER)
     await node.until("next", is_ready)
     after = node.pods.store["default/stays"]
+    assert after["status"] == before["status"]
     assert after["metadata"]["resourceVersion"] == before["metadata"]["resourceVersion"]
     assert node.engine.status(node.container_id("stays")).pid == pid
     await node.output("stays", "ls", "/m/kept")
@@ -61,3 +63,21 @@ async def test_a_deletion_that_was_begun_goes_on(node):
     await node.start()
     await node.until_gone("slow")
     assert node.engine.sandboxes() == []
+
+
+async def test_after_the_machine_was_restarted_pods_begin_anew(node):
+    await node.create("web", SLEEPER)
+    await node.create("done", sh("exit 0"), restartPolicy="Never")
+    before = await node.until("web", is_ready)
+    await node.until("done", phase("Succeeded"))
+    await node.stop()
+    hierarchies = cgroupfs.discover()
+    cgroupfs.kill(hierarchies, node.config.cgroup_root)
+    for name in netns.names(f"{node.netns}."):
+        netns.delete(name)
+    await soon(lambda: not cgroupfs.processes(hierarchies, node.config.cgroup_root))
+    await node.start(boot_id="another")
+    pod = await node.until("web", lambda pod: is_ready(pod) and status_of(pod)["restartCount"] == 1)
+    assert status_of(pod)["containerID"] != status_of(before)["containerID"]
+    assert pod["status"]["podIP"] in await node.output("web", "ip", "addr")
+    assert node.pods.store["default/done"]["status"]["phase"] == "Succeeded"

@@ -1,7 +1,6 @@
 """image: the files of a container image, read-only."""
 
 import asyncio
-import os
 from pathlib import Path
 
 from wherry.api import Obj
@@ -26,14 +25,13 @@ class ImageVolume:
         return Mounted(path, read_only=True)
 
     async def unmount(self, path: Path) -> None:
-        if os.path.ismount(path):
-            await asyncio.to_thread(mounts.unmount, path)
+        await asyncio.to_thread(mounts.unmount, path)
 
 
 def _mount(path: Path, image: Image, context: Context) -> None:
     path.mkdir(parents=True, exist_ok=True)
-    if os.path.ismount(path):
-        return
+    if any(path.iterdir()):
+        return  # what an earlier agent mounted
     store = context.images
     store.hold(image.id, path)
     layers = [str(store.layer_folder / name) for name in store.layers(image.id)]
