@@ -196,6 +196,7 @@ async def test_the_nodes_own_api(cluster):
         assert b'"workingSetBytes"' in summary
         metrics = (await pool.request("GET", "/metrics/resource")).body.decode()
         assert 'container_memory_working_set_bytes{container="main",namespace="default",pod="web"}' in metrics
+        assert "\nnode_memory_working_set_bytes " in metrics
         assert await execute(pool, "sh", "-c", "echo out; echo err >&2; exit 3") == (b"out\n", b"err\n", 3)
         assert await execute(pool, "cat", stdin=b"typed") == (b"typed", b"", 0)
     finally:

@@ -80,3 +80,12 @@ def load(state_dir: Path, problem: str = "") -> Load:
         max_pids=int(_read("/proc/sys/kernel/pid_max") or 32768),
         problem=problem,
     )
+
+
+def usage() -> tuple[float, float]:
+    """Seconds of processor time that the machine has spent, and bytes of memory that it cannot easily give back."""
+    fields = _read("/proc/stat").splitlines()[0].split()[1:]
+    idle = float(fields[3]) + float(fields[4])
+    spent = sum(map(float, fields[:8])) - idle
+    memory = _meminfo()
+    return spent / os.sysconf("SC_CLK_TCK"), float(memory["MemTotal"] - memory["MemAvailable"])

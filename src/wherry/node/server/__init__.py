@@ -5,7 +5,7 @@ access       who asks (client certificate or token), and whether they may
 logs         /containerLogs
 remote       /exec and /attach over WebSocket
 portforward  /portForward
-stats        /stats/summary and /metrics/resource
+stats        /stats/summary and /metrics
 pods         finding a pod and its container by what the path says
 """
 

@@ -122,7 +122,7 @@ async def _summary(server: NodeServer, request: Request, found: tuple[str, ...])
 
 
 async def _resource(server: NodeServer, request: Request, found: tuple[str, ...]) -> Response:
-    text = stats.metrics(server.pods, server.parts.engine)
+    text = stats.render(stats.resource_metrics(server.pods, server.parts.engine, server.parts.clock.now()))
     return Response(200, text.encode(), "text/plain; version=0.0.4; charset=utf-8")
 
 
@@ -137,5 +137,5 @@ ROUTES: list[Route] = [
     Route(_STREAM, re.compile(f"/attach{_CONTAINER}"), _attach),
     Route(_STREAM, re.compile(f"/portForward{_POD}(?:/[^/]+)?"), _port_forward),
     Route(_READ, re.compile("/stats/summary"), _summary),
-    Route(_READ, re.compile("/metrics/resource"), _resource),
+    Route(_READ, re.compile("/metrics(?:/resource|/cadvisor)?"), _resource),
 ]

@@ -1,6 +1,7 @@
-"""/stats/summary and /metrics/resource: what pods and their containers use."""
+"""/stats/summary and /metrics: what the node, its pods and their containers use."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 
 from wherry.api import Obj, meta
 from wherry.engine.interface import Engine, Usage
@@ -42,6 +43,7 @@ def summary(config: NodeConfig, facts: Machine, pods: Pods, engine: Engine, now:
     load = machine.load(config.state_dir)
     node = {
         "nodeName": config.name,
+        "cpu": {"time": rfc3339(now), "usageCoreNanoSeconds": int(machine.usage()[0] * 1e9)},
         "memory": {
             "time": rfc3339(now),
             "availableBytes": load.memory_available,
@@ -59,22 +61,73 @@ def summary(config: NodeConfig, facts: Machine, pods: Pods, engine: Engine, now:
     return {"node": node, "pods": list(by_pod.values())}
 
 
-_FAMILIES = (
-    ("container_cpu_usage_seconds_total", "counter", "Cumulative cpu time consumed by the container in core-seconds"),
-    ("container_memory_working_set_bytes", "gauge", "Current working set of the container in bytes"),
-    ("container_start_time_seconds", "gauge", "Start time of the container since unix epoch in seconds"),
-)
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One line of a metric. `at`: seconds since the epoch, 0 leaves the time to the reader."""
+
+    labels: dict[str, str]
+    value: float
+    at: float = 0
 
 
-def metrics(pods: Pods, engine: Engine) -> str:
-    """In the text form of Prometheus."""
-    readings = list(containers(pods, engine))
+@dataclass(frozen=True, slots=True)
+class Family:
+    name: str
+    kind: str
+    help: str
+    samples: list[Sample]
+
+
+def render(families: Iterable[Family]) -> str:
+    """The text form of Prometheus."""
     lines: list[str] = []
-    for name, kind, help in _FAMILIES:
-        lines += [f"# HELP {name} {help}", f"# TYPE {name} {kind}"]
-        for pod, container, started_at, usage in readings:
-            values = (usage.cpu_ns / 1e9, usage.working_set, started_at)
-            value = values[[each[0] for each in _FAMILIES].index(name)]
-            labels = f'container="{container}",namespace="{meta.namespace(pod)}",pod="{meta.name(pod)}"'
-            lines.append(f"{name}{{{labels}}} {value!r} {int(usage.at * 1000)}")
+    for family in families:
+        lines += [f"# HELP {family.name} {family.help}", f"# TYPE {family.name} {family.kind}"]
+        for sample in family.samples:
+            labels = ",".join(f'{key}="{value}"' for key, value in sample.labels.items())
+            name = f"{family.name}{{{labels}}}" if labels else family.name
+            lines.append(f"{name} {sample.value!r}" + (f" {int(sample.at * 1000)}" if sample.at else ""))
     return "\n".join(lines) + "\n"
+
+
+_CPU = "Cumulative cpu time consumed by the {} in core-seconds"
+_MEMORY = "Current working set of the {} in bytes"
+
+
+def resource_metrics(pods: Pods, engine: Engine, now: float) -> list[Family]:
+    """What the metrics API is made of."""
+    cpu, memory, started = [], [], []
+    by_pod: dict[tuple[str, str], list[Usage]] = {}
+    for pod, container, started_at, usage in containers(pods, engine):
+        labels = {"container": container, "namespace": meta.namespace(pod), "pod": meta.name(pod)}
+        cpu.append(Sample(labels, usage.cpu_ns / 1e9, usage.at))
+        memory.append(Sample(labels, usage.working_set, usage.at))
+        started.append(Sample(labels, started_at))
+        by_pod.setdefault((meta.namespace(pod), meta.name(pod)), []).append(usage)
+    sums = [({"namespace": space, "pod": name}, usages) for (space, name), usages in by_pod.items()]
+    cpu_seconds, working_set = machine.usage()
+    return [
+        Family("container_cpu_usage_seconds_total", "counter", _CPU.format("container"), cpu),
+        Family("container_memory_working_set_bytes", "gauge", _MEMORY.format("container"), memory),
+        Family(
+            "container_start_time_seconds",
+            "gauge",
+            "Start time of the container since unix epoch in seconds",
+            started,
+        ),
+        Family("node_cpu_usage_seconds_total", "counter", _CPU.format("node"), [Sample({}, cpu_seconds, now)]),
+        Family("node_memory_working_set_bytes", "gauge", _MEMORY.format("node"), [Sample({}, working_set, now)]),
+        Family(
+            "pod_cpu_usage_seconds_total",
+            "counter",
+            _CPU.format("pod"),
+            [Sample(labels, sum(each.cpu_ns for each in usages) / 1e9, usages[0].at) for labels, usages in sums],
+        ),
+        Family(
+            "pod_memory_working_set_bytes",
+            "gauge",
+            _MEMORY.format("pod"),
+            [Sample(labels, sum(each.working_set for each in usages), usages[0].at) for labels, usages in sums],
+        ),
+        Family("resource_scrape_error", "gauge", "1 if there was an error while getting metrics", [Sample({}, 0)]),
+    ]
