@@ -17,6 +17,7 @@ from wherry.api import errors
 from wherry.api.errors import StatusError
 from wherry.apiserver import authz, negotiation, routes, verbs, warnings
 from wherry.apiserver.authn import impersonation
+from wherry.apiserver.compression import compressed
 from wherry.apiserver.core import Api, Call
 from wherry.apiserver.registry import forms
 from wherry.store import Unavailable
@@ -72,6 +73,8 @@ def handler(api: Api) -> Handler:
             log.exception("%s %s failed", request.method, request.path)
             response = refusal(errors.internal("unexpected failure; the server's log has the details"), call)
         assert response is not None
+        if isinstance(response, Response) and "Accept-Encoding" in request.headers:
+            response = await compressed(request, response)
         if call.warnings and isinstance(response, Response):
             response.headers = [*response.headers, *(("Warning", f"299 - {_quoted(w)}") for w in call.warnings)]
         api.metrics.finished(call, response.status if isinstance(response, Response) else 101, started)

@@ -1,5 +1,6 @@
 """The API server put together: parts from a store and settings, made ready, and a handler for requests."""
 
+import asyncio
 import secrets
 from collections.abc import Sequence
 from random import Random
@@ -13,6 +14,7 @@ from wherry.apiserver.authn.tokens import Keys, Signer
 from wherry.apiserver.authz import Authorizer, policy, rbac
 from wherry.apiserver.authz.node import Nodes
 from wherry.apiserver.bootstrap import bootstrap
+from wherry.apiserver.compaction import compact
 from wherry.apiserver.core import Api, Settings
 from wherry.apiserver.hub import Hub
 from wherry.apiserver.mirror import Mirror
@@ -67,6 +69,7 @@ class ApiServer:
             random=random,
         )
         accounts.api = self.api
+        self._compaction: asyncio.Task[None] | None = None
         self.handler: Handler = pipeline.handler(self.api)
 
     async def start(self) -> None:
@@ -79,6 +82,7 @@ class ApiServer:
         await api.services.load(api.store)
         await bootstrap(api, self._policy)
         await self._forget_bootstrap()
+        self._compaction = asyncio.create_task(compact(api.store), name="compaction")
 
     async def _forget_bootstrap(self) -> None:
         """Nobody can have seen a version from before this moment; whoever names one starts again from a list."""
@@ -91,6 +95,9 @@ class ApiServer:
         self.api.hub.end_watches()
 
     async def close(self) -> None:
+        if self._compaction:
+            self._compaction.cancel()
+            await asyncio.gather(self._compaction, return_exceptions=True)
         await self.api.hub.close()
         await self.api.tunnel.close()
         await self.api.store.close()

@@ -6,7 +6,7 @@ import re
 import orjson
 
 from wherry.aio.http.messages import Response
-from wherry.api import errors
+from wherry.api import errors, kinds
 from wherry.api.kinds import Kind
 from wherry.apiserver import negotiation, options
 from wherry.apiserver.core import Api, Call
@@ -42,6 +42,10 @@ async def select_records(api: Api, kind: Kind, namespace: str, wanted: ListOptio
     namespace = namespace or selection.equals("metadata.namespace") if kind.namespaced else ""
     prefix = storage.prefix(kind, namespace)
     after, revision = await _start(api, wanted, prefix)
+    keys = None if after or revision else await _indexed(api, kind, prefix, selection)
+    if keys is not None:
+        records, revision = await _by_key(api, keys, selection)
+        return _cut(records, wanted.limit, revision, prefix, selection)
     limit = wanted.limit if selection.everything else 0
     found = await _range(api, prefix, after, limit, revision)
     records = found.records
@@ -52,6 +56,25 @@ async def select_records(api: Api, kind: Kind, namespace: str, wanted: ListOptio
         token = _token(found.revision, prefix, records[-1].key)
         return records, Page(found.revision, token, found.remaining)
     return records, Page(found.revision)
+
+
+async def _indexed(api: Api, kind: Kind, prefix: str, selection: Selection) -> list[str] | None:
+    """The keys that can be meant, where a selector tells; None where it does not."""
+    name = selection.equals("metadata.name")
+    if name and (prefix.count("/") == 2 or not kind.namespaced):
+        return [prefix + name]
+    node = selection.equals("spec.nodeName") if kind is kinds.POD else ""
+    if not node:
+        return None
+    await api.hub.reach(await api.store.revision(), WAIT_FOR_VERSION)  # what the client has written is in the index
+    return sorted(key for key in api.pods.on(node) if key.startswith(prefix))
+
+
+async def _by_key(api: Api, keys: list[str], selection: Selection) -> tuple[list[Record], int]:
+    """Records one by one, and the revision of before, from which a watch misses nothing."""
+    revision = await api.store.revision()
+    found = [await api.store.get(key) for key in keys]
+    return [record for record in found if record and selection.matches(record)], revision
 
 
 def _cut(
