@@ -122,6 +122,8 @@ async def test_an_image_in_use_is_kept_until_its_container_is_gone(store, tmp_pa
     store.hold(made.id, container)
     assert store.remove("app")
     assert store.find("app") is None
+    assert store.find(made.id) is None
+    assert store.all() == []
     assert store.layers(made.id)
     store.collect()
     assert holdings(store) == (1, 2)

@@ -127,5 +127,11 @@ async def test_the_runtime_s_own_program_cannot_be_overwritten(lab):
     assert (before.st_size, before.st_mtime_ns) == (after.st_size, after.st_mtime_ns)
 
 
+async def test_environments_are_nobody_else_s_to_read(lab):
+    name = await lab.start("sleep", "1000", env=(("TOKEN", "secret"),))
+    for path in (lab.root / "containers" / name, lab.root / "containers", lab.images):
+        assert path.stat().st_mode & 0o077 == 0
+
+
 async def test_users_are_looked_up_in_the_image(lab):
     assert (await lab.run("id", "-un", security=Security(user="nobody"))) == "nobody\n"

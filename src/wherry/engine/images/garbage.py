@@ -1,16 +1,12 @@
 """What nothing names any more, and what a crash left."""
 
 import fcntl
-import logging
 import os
-import shutil
 import time
 import uuid
 from pathlib import Path
 
 from wherry.engine.images.index import Catalog, Index, locked
-
-log = logging.getLogger(__name__)
 
 PARTIAL = "partial"  # folder of unfinished downloads, by digest
 _PARTIAL_AGE = 24 * 3600.0  # seconds
@@ -18,9 +14,10 @@ _PARTIAL_AGE = 24 * 3600.0  # seconds
 EMPTY_LAYER = "empty"  # what an image without layers stands on
 
 
-def collect(root: Path, index: Index) -> int:
-    """Delete unfinished work, layers and blobs without an owner; how many were deleted. Does nothing while somebody
-    imports: the import's layers are not named yet, and whoever comes next collects."""
+def collect(root: Path, index: Index) -> Path | None:
+    """Take away unfinished work, layers and blobs without an owner: they are in the folder returned, which is the
+    caller's to delete. None while somebody imports: the import's layers are not named yet, and whoever comes next
+    collects."""
     try:
         with locked(root / "work", fcntl.LOCK_EX | fcntl.LOCK_NB), index.change() as catalog:
             _drop_unused(root, catalog)
@@ -30,9 +27,8 @@ def collect(root: Path, index: Index) -> int:
             for place, path in enumerate(doomed):
                 os.rename(path, trash / str(place))  # at once, so that nobody finds half of one
     except BlockingIOError:
-        return 0
-    shutil.rmtree(trash, ignore_errors=True)
-    return len(doomed)
+        return None
+    return trash
 
 
 def _drop_unused(root: Path, catalog: Catalog) -> None:

@@ -2,6 +2,8 @@
 
 import asyncio
 import fcntl
+import shutil
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
@@ -39,7 +41,7 @@ class Store:
 
     def all(self) -> list[Image]:
         catalog = self._index.read()
-        return [catalog.image(image_id) for image_id in sorted(catalog.images)]
+        return [catalog.image(image_id) for image_id, entry in sorted(catalog.images.items()) if not entry.removed]
 
     def find(self, reference: str) -> Image | None:
         """By name as users write it, by `name@digest`, by id (`sha256:...`) or the first digits of one."""
@@ -115,7 +117,9 @@ class Store:
             if image_id is None:
                 return False
             self._unname(catalog, reference, image_id)
-        self.collect()
+        trash = garbage.collect(self._root, self._index)
+        if trash:  # a large image has many files; the process waits for this thread before it ends
+            threading.Thread(target=shutil.rmtree, args=(trash, True)).start()
         return True
 
     def _unname(self, catalog: Catalog, reference: str, image_id: str) -> None:
@@ -132,9 +136,11 @@ class Store:
             return
         catalog.images[image_id] = replace(catalog.images[image_id], removed=True)  # forgotten once nobody uses it
 
-    def collect(self) -> int:
-        """Reclaim what no image, no container and no import needs; how many files and layers went."""
-        return garbage.collect(self._root, self._index)
+    def collect(self) -> None:
+        """Reclaim what no image, no container and no import needs. Blocks while it is deleted."""
+        trash = garbage.collect(self._root, self._index)
+        if trash:
+            shutil.rmtree(trash, ignore_errors=True)
 
     # ---- importing
 
@@ -180,7 +186,8 @@ def _parse_or_none(reference: str) -> Reference | None:
 
 
 def _resolve(catalog: Catalog, reference: str) -> str | None:
-    if reference in catalog.images:
+    present = [image_id for image_id, entry in catalog.images.items() if not entry.removed]
+    if reference in present:
         return reference
     name = _parse_or_none(reference)
     if name is not None:
@@ -188,5 +195,5 @@ def _resolve(catalog: Catalog, reference: str) -> str | None:
         if found:
             return found
     digits = reference.removeprefix("sha256:")
-    matching = [image_id for image_id in catalog.images if len(digits) >= 4 and image_id[7:].startswith(digits)]
+    matching = [image_id for image_id in present if len(digits) >= 4 and image_id[7:].startswith(digits)]
     return matching[0] if len(matching) == 1 else None

@@ -224,11 +224,11 @@ class LiveContainer:
 
     # ---- running
 
-    def limit(self, resources: Resources) -> None:
+    async def limit(self, resources: Resources) -> None:
         """Raises EngineError."""
         if self.record.state == "running":
-            self.host.groups.limit(self.group, resources)
-        self._save(replace(self.record, spec=replace(self.spec, resources=resources)))
+            await asyncio.to_thread(self.host.groups.limit, self.group, resources)
+        self._note(replace(self.record, spec=replace(self.spec, resources=resources)))
 
     def usage(self) -> Usage | None:
         return self.host.groups.usage(self.group) if self.record.state == "running" else None

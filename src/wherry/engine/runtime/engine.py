@@ -50,7 +50,7 @@ class LocalEngine:
 
     async def recover(self) -> None:
         self._sandboxes, self._containers = await recovery.recover(self._host)
-        self._housekeeping = asyncio.ensure_future(keep_house(self._containers.values))
+        self._housekeeping = asyncio.ensure_future(keep_house(self._containers.values, self.images))
 
     # ---- sandboxes
 
@@ -73,7 +73,7 @@ class LocalEngine:
 
     async def update_sandbox(self, sandbox_id: str, resources: Resources) -> None:
         """Raises EngineError."""
-        await asyncio.to_thread(self._sandbox(sandbox_id).limit, resources)
+        await self._sandbox(sandbox_id).limit(resources)
 
     def sandboxes(self) -> list[Sandbox]:
         return [sandbox.view for sandbox in self._sandboxes.values()]
@@ -133,7 +133,7 @@ class LocalEngine:
         await attachment.attach(self._running(container_id), streams)
 
     async def update_resources(self, container_id: str, resources: Resources) -> None:
-        await asyncio.to_thread(self._container(container_id).limit, resources)
+        await self._container(container_id).limit(resources)
 
     def usage(self, container_id: str) -> Usage | None:
         return self._container(container_id).usage()

@@ -5,6 +5,7 @@ import logging
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
+from wherry.engine.images.store import Store
 from wherry.engine.logs.rotation import rotate
 from wherry.engine.runtime import conmon
 from wherry.engine.runtime.container import LiveContainer
@@ -17,8 +18,12 @@ LOG_FILES = 5  # Kubernetes' containerLogMaxFiles
 _EVERY = 10.0  # seconds; Kubernetes' containerLogMonitorInterval
 
 
-async def keep_house(containers: Callable[[], Iterable[LiveContainer]]) -> None:
-    """For ever: rotate logs that have grown too large, bury strays."""
+async def keep_house(containers: Callable[[], Iterable[LiveContainer]], images: Store) -> None:
+    """Reclaim what a crash left of images; then for ever: rotate logs that have grown too large, bury strays."""
+    try:
+        await asyncio.to_thread(images.collect)
+    except OSError as error:
+        log.warning("cannot tidy the image store: %s", error)
     while True:
         await asyncio.sleep(_EVERY)
         bury_strays()

@@ -76,7 +76,7 @@ class ContainerPaths:
     def make(self, like: Path) -> None:
         """`like`: the top layer's root folder. The private layer's covers it, so it gets its owner and rights."""
         for folder in (self.folder, self.rootfs, self.upper, self.work, self.mounts, self.exits):
-            folder.mkdir(mode=0o711, parents=True, exist_ok=True)
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)  # environments have secrets in them
         status = like.stat()
         os.chown(self.upper, status.st_uid, status.st_gid)
         self.upper.chmod(stat.S_IMODE(status.st_mode))
@@ -134,5 +134,6 @@ class Layout:
         return ContainerPaths(self.containers / container_id, container_id)
 
     def make(self) -> None:
-        for folder in (self.root, self.runtime, self.trash, self.sandboxes, self.containers):
-            folder.mkdir(mode=0o711, parents=True, exist_ok=True)
+        self.root.mkdir(parents=True, exist_ok=True)
+        for folder in (self.runtime, self.trash, self.sandboxes, self.containers):
+            folder.mkdir(mode=0o700, exist_ok=True)

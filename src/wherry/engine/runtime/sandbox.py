@@ -31,7 +31,7 @@ class LiveSandbox:
     @classmethod
     async def make(cls, host: Host, spec: SandboxSpec) -> "LiveSandbox":
         sandbox = cls(host, SandboxRecord(spec, time.time()))
-        sandbox.paths.shm.mkdir(parents=True, mode=0o711)
+        sandbox.paths.shm.mkdir(parents=True)
         save(sandbox.paths.record, sandbox.record)
         try:
             await asyncio.to_thread(host.groups.make, spec.cgroup_parent, spec.resources)
@@ -91,9 +91,9 @@ class LiveSandbox:
     def _holder_ended(self, _: int | None) -> None:
         self._watch = None
 
-    def limit(self, resources: Resources) -> None:
+    async def limit(self, resources: Resources) -> None:
         """Raises EngineError."""
-        self.host.groups.limit(self.record.spec.cgroup_parent, resources)
+        await asyncio.to_thread(self.host.groups.limit, self.record.spec.cgroup_parent, resources)
         self.record = replace(self.record, spec=replace(self.record.spec, resources=resources))
         save(self.paths.record, self.record)
 
