@@ -21,6 +21,7 @@ from wherry.linux import netns, procs
 from wherry.node import machine
 from wherry.node.agent import Agent, pods_of, services_of
 from wherry.node.config import NodeConfig
+from wherry.node.evictions import Evictions
 from wherry.node.network import NetworkConfig, PodNetwork
 from wherry.node.objects import Objects
 from wherry.node.parts import Parts
@@ -100,6 +101,7 @@ class NodeHost:
         self.status = NodeStatus(self.config, facts, self.client, self.engine, clock)
         await self.status.register()
         self.agent = Agent(self.parts, pods, services)
+        self.evictions = Evictions(self.parts, facts, self.agent.evict)
         self.tasks = Tasks()
         await self.tasks.__aenter__()
         for work in (recorder.run(), services.run(), self.agent.run()):

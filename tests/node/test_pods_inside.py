@@ -182,3 +182,18 @@ async def test_limits_change_while_the_container_runs(node):
     back = {"spec": {"containers": [{"name": "main", "resources": {"limits": small, "requests": small}}]}}
     await node.client.patch(POD, "grow", "default", back, type="strategic", subresource="resize")
     await node.until("grow", lambda pod: status_of(pod).get("allocatedResources") == small)
+
+
+async def test_a_pod_that_writes_too_much_is_put_out(node):
+    volumes = [{"name": "v", "emptyDir": {"sizeLimit": "1Mi"}}]
+    await node.create("writer", SLEEPER | {"volumeMounts": [{"name": "v", "mountPath": "/v"}]}, volumes=volumes)
+    await node.until("writer", is_ready)
+    await node.evictions.look()
+    assert is_ready(node.pods.store["default/writer"])
+    await node.output("writer", "dd", "if=/dev/zero", "of=/v/big", "bs=1M", "count=2")
+    await node.evictions.look()
+    pod = await node.until("writer", phase("Failed"))
+    assert pod["status"]["reason"] == "Evicted"
+    assert 'EmptyDir volume "v" exceeds the limit "1Mi"' in pod["status"]["message"]
+    disruption = next(each for each in pod["status"]["conditions"] if each["type"] == "DisruptionTarget")
+    assert disruption["reason"] == "TerminationByKubelet"

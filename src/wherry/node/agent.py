@@ -43,6 +43,11 @@ class Agent:
         worker = self._workers.get(uid)
         return worker.job.status if worker else {}
 
+    def evict(self, uid: str, why: Rejection) -> None:
+        """End a pod for what it does to the node."""
+        if worker := self._workers.get(uid):
+            worker.reject(why)
+
     def end_of(self, container_id: str) -> "asyncio.Future[None]":
         """Done when a container that runs now has ended."""
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()

@@ -7,7 +7,7 @@ from wherry.aio.clock import WaitableClock
 from wherry.api import Obj, meta
 from wherry.api.kinds import POD
 from wherry.client.interface import ApiError, Client, Conflict, NotFound
-from wherry.node.plan.conditions import OWNED
+from wherry.node.plan.conditions import OWNED, PUBLISHED
 
 log = logging.getLogger(__name__)
 
@@ -42,7 +42,7 @@ def difference(old: Obj, new: Obj) -> Obj:
     known = {each["type"]: each for each in old.get("conditions") or []}
     gone = known.keys() & set(OWNED) - {each["type"] for each in new.get("conditions") or []}
     changed = [
-        each for each in new.get("conditions") or [] if each["type"] in OWNED and known.get(each["type"]) != each
+        each for each in new.get("conditions") or [] if each["type"] in PUBLISHED and known.get(each["type"]) != each
     ]
     if changed or gone:
         deletions = [{"$patch": "delete", "type": type} for type in sorted(gone)]

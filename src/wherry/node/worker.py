@@ -50,6 +50,13 @@ class PodWorker:
         self._gone = True
         self.job.wake()
 
+    def reject(self, why: view.Rejection) -> None:
+        """The pod must end."""
+        if self.job.memory.rejection is None:
+            self.job.memory.rejection = why
+            self.job.event("Warning", why.reason, why.message)
+            self.job.wake()
+
     def wake(self) -> None:
         self.job.wake()
 

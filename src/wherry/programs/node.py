@@ -27,6 +27,7 @@ from wherry.engine.interface import Engine
 from wherry.node import machine
 from wherry.node.agent import Agent, pods_of
 from wherry.node.config import NodeConfig
+from wherry.node.evictions import Evictions
 from wherry.node.network import NetworkConfig, NodeRoutes, PodNetwork
 from wherry.node.objects import Objects
 from wherry.node.parts import Parts
@@ -140,6 +141,7 @@ async def _run(flags: Flags, home: str | None, client: Client, engine: Engine, a
             ("node status", status.keep_status()),
             ("routes to other nodes", NodeRoutes(client, flags.name).run()),
             ("agent", agent.run()),
+            ("evictions", Evictions(parts, facts, agent.evict).run()),
             ("node server", _server(flags, parts, agent, facts, authority)),
             ("service proxy", proxy.run()),
             ("DNS", dns.run()),

@@ -12,6 +12,7 @@ PodStatus and when to look again. Whoever runs the actions shows their progress 
     restarts     restart policies and CrashLoopBackOff
     probing      thresholds of probes and when the next attempt is due
     admission    whether the node takes a pod that was bound to it
+    eviction     which pods the node puts out
     demand       what a pod asks of its node
     podspec      reading pods: containers, sidecars, grace periods
     qos          the quality-of-service class

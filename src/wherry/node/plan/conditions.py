@@ -4,11 +4,14 @@ and PodResizePending while there is no room for what the pod asks for by now."""
 from collections.abc import Iterable
 
 from wherry.api import Obj, meta
+from wherry.node.plan.eviction import DISRUPTION, EVICTED
 from wherry.node.plan.podspec import containers, host_network, init_containers, is_sidecar, sidecars
 from wherry.node.plan.view import View
 
-RESIZE_PENDING = "PodResizePending"
+RESIZE_PENDING, DISRUPTED = "PodResizePending", "DisruptionTarget"
 OWNED = ("PodReadyToStartContainers", "Initialized", "Ready", "ContainersReady", "PodScheduled", RESIZE_PENDING)
+# Others set it too, when they put a pod out.
+PUBLISHED = (*OWNED, DISRUPTED)
 
 
 def build(view: View, statuses: Iterable[Obj], phase: str) -> list[Obj]:
@@ -25,19 +28,21 @@ def build(view: View, statuses: Iterable[Obj], phase: str) -> list[Obj]:
     if view.no_room is not None:
         why = {"reason": view.no_room.reason, "message": view.no_room.message}
         new.append({"type": RESIZE_PENDING, "status": "True"} | why)
+    if view.rejection is not None and view.rejection.reason == EVICTED:
+        new.append({"type": DISRUPTED, "status": "True", "reason": DISRUPTION, "message": view.rejection.message})
     generation = view.pod["metadata"].get("generation")
-    known = [each for each in view.status.get("conditions") or [] if each["type"] in OWNED]
+    known = [each for each in view.status.get("conditions") or [] if each["type"] in PUBLISHED]
     for each in new:
         if generation:
             each["observedGeneration"] = generation
         before = next((old for old in known if old["type"] == each["type"]), None)
         each["lastTransitionTime"] = _since(before, each, view.now)
-    return [*_foreign(view), *new]
+    return [*_foreign(view, {each["type"] for each in new}), *new]
 
 
-def _foreign(view: View) -> list[Obj]:
+def _foreign(view: View, ours: set[str]) -> list[Obj]:
     every = (view.pod.get("status") or {}).get("conditions") or []
-    return [each for each in every if each["type"] not in OWNED]
+    return [each for each in every if each["type"] not in OWNED and each["type"] not in ours]
 
 
 def _since(before: Obj | None, after: Obj, now: float) -> str:

@@ -23,7 +23,7 @@ class Stopping:
 def stop_all(view: View) -> Stopping:
     """End the pod's containers."""
     out = Stopping()
-    deadline = (view.ending_since or view.now) + grace_period(view.pod)
+    deadline = (view.ending_since or view.now) + _grace(view)
     running = [each for each in view.containers if each.state == "running"]
     out.actions += [RemoveContainer(each.id) for each in view.containers if each.state == "created"]
     out.done = not running
@@ -36,6 +36,12 @@ def stop_all(view: View) -> Stopping:
         out.actions += actions
         out.wakes += wakes
     return out
+
+
+def _grace(view: View) -> float:
+    if view.rejection is not None and view.rejection.grace is not None:
+        return view.rejection.grace
+    return grace_period(view.pod)
 
 
 def _its_turn(view: View, name: str, running: list[str]) -> bool:

@@ -102,11 +102,13 @@ class Stop:
 
 @dataclass(frozen=True, slots=True)
 class Rejection:
-    """The node does not take the pod, or puts it out (eviction): it fails with this reason."""
+    """The node does not take the pod, or puts it out (eviction): it fails with this reason. `grace`: seconds for its
+    containers instead of the pod's own."""
 
     reason: str
     message: str
     phase: str = "Failed"
+    grace: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
