@@ -30,7 +30,6 @@ GROUPS: Mapping[str, tuple[str, ...]] = {
     "apps/v1": ("apps",),
     "authentication.k8s.io/v1": ("reviews",),
     "authorization.k8s.io/v1": ("reviews",),
-    "autoscaling/v1": ("autoscaling",),
     "autoscaling/v2": ("autoscaling",),
     "batch/v1": ("batch",),
     "certificates.k8s.io/v1": ("certificates",),
@@ -63,8 +62,11 @@ def _rules(api_version: str) -> Mapping[str, Rules]:
 
 
 def of(kind: Kind) -> Rules:
-    """A kind's rules."""
-    return _rules(kind.api_version).get(kind.kind, _NONE)
+    """A kind's rules; of a view, which has few of its own, those of what is stored."""
+    found = _rules(kind.api_version).get(kind.kind)
+    if found is None:
+        return of(kind.stored) if kind.stored else _NONE
+    return found
 
 
 def validate_create(kind: Kind, obj: Obj) -> Errors:

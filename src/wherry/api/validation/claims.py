@@ -15,13 +15,21 @@ def template(found: Obj, path: str) -> Check:
     yield from spec(found.get("spec") or {}, f"{path}.spec")
 
 
+_NOT_OF_TEMPLATES = {  # the field: how it is spelled in an error
+    **{key: key for key in ("name", "generateName", "namespace", "selfLink")},
+    "uid": "uID",
+    **{key: key for key in ("resourceVersion", "generation", "creationTimestamp", "deletionTimestamp")},
+    **{key: key for key in ("deletionGracePeriodSeconds", "ownerReferences", "finalizers", "managedFields")},
+}
+
+
 def template_metadata(found: Obj, path: str) -> Check:
     """The metadata of a template: labels and annotations, nothing else."""
     yield from metadata.annotations(found.get("annotations"), f"{path}.annotations")
     yield from metadata.labels(found.get("labels"), f"{path}.labels")
-    for key, value in found.items():
-        if key not in ("annotations", "labels") and value:
-            yield forbidden_field(f"{path}.{key}", "cannot be set")
+    for key, spelled in _NOT_OF_TEMPLATES.items():
+        if found.get(key):
+            yield forbidden_field(f"{path}.{spelled}", "cannot be set")
 
 
 def spec(found: Obj, path: str, known_groups: bool = False) -> Check:

@@ -27,7 +27,7 @@ from wherry.store import Put, Record
 @dataclass(slots=True)
 class Write:
     """One object being written. `old` and `record` are what is there now; None for a create. `kind` is the stored
-    kind once a view's object has been converted."""
+    kind once a view's object has been converted, `view` the one that the client wrote."""
 
     api: Api
     call: Call
@@ -39,6 +39,7 @@ class Write:
     subresource: str = ""
     managed: bool = False  # the change has noted who owns what itself
     claim: Claim | None = None  # what a Service takes from the pools
+    view: Kind | None = None
 
     @property
     def name(self) -> str:
@@ -93,7 +94,7 @@ def convert(write: Write) -> None:
     write.new = views.to_stored(kind, write.new)
     if write.record is not None:
         write.old = encoding.decode(kind.stored, write.record)
-    write.kind = kind.stored
+    write.kind, write.view = kind.stored, kind
 
 
 def mutate(write: Write) -> None:
@@ -131,10 +132,11 @@ def _keep_system_fields(new: Obj, old: Obj) -> None:
 
 def validate(write: Write) -> None:
     """Every rule of the kind at once."""
+    kind = write.view or write.kind
     if write.old is None:
-        found = validation.validate_create(write.kind, write.new)
+        found = validation.validate_create(kind, write.new)
     else:
-        found = validation.validate_update(write.kind, write.new, write.old, write.subresource)
+        found = validation.validate_update(kind, write.new, write.old, write.subresource)
     if found:
         raise errors.invalid(write.kind, write.name, found)
 
