@@ -12,6 +12,11 @@ from wherry.apiserver.core import Api, Call
 
 Verb = Callable[[Api, Call], Awaitable[Response | Upgrade]]
 TEXT = "text/plain; charset=utf-8"
+# OpenAPI v2 in protobuf; clients of before 2023 ask for the second, which is no proper media type.
+OPENAPI_V2 = (
+    "application/com.github.proto-openapi.spec.v2.v1.0+protobuf",
+    "application/com.github.proto-openapi.spec.v2@v1.0+protobuf",
+)
 
 VERSION = {
     "major": "1",
@@ -50,11 +55,9 @@ async def openid(api: Api, call: Call) -> Response:
 
 
 async def openapi_v2(api: Api, call: Call) -> Response:
-    from wherry.wire.protobuf.openapi import CONTENT_TYPES
-
     accepts = call.request.headers.get("Accept")
-    if any(each in accepts for each in CONTENT_TYPES):
-        return Response(200, _v2_protobuf(openapi.v2(api.kinds)), CONTENT_TYPES[-1])
+    if any(each in accepts for each in OPENAPI_V2):
+        return Response(200, _v2_protobuf(openapi.v2(api.kinds)), OPENAPI_V2[0])
     if accepts and not any(each in accepts for each in ("json", "*/*", "application/*")):
         raise errors.not_acceptable(f"only the following media types are accepted: {negotiation.JSON}")
     return Response(200, openapi.v2(api.kinds))

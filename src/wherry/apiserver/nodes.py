@@ -110,7 +110,8 @@ class Tunnel:
 
 
 def _answer_headers(headers: Headers) -> list[tuple[str, str]]:
-    return [(name, value) for name, value in headers if name.lower() not in _HOP and name.lower() != "content-type"]
+    """Those of an answer that this server does not write itself."""
+    return [(name, value) for name, value in headers if name.lower() not in (*_HOP, "content-type", "date")]
 
 
 def _unreachable(error: Exception) -> StatusError:

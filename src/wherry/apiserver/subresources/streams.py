@@ -57,7 +57,10 @@ async def log(api: Api, call: Call) -> Response | Upgrade:
     options = {name: call.query[name] for name in LOG_OPTIONS if name in call.query}
     path = _path("containerLogs", pod["metadata"]["namespace"], pod["metadata"]["name"], container)
     node = await _node(api, pod["spec"]["nodeName"])
-    return await api.tunnel.to_node(call.request, node, f"{path}?{urlencode(options)}")
+    answer = await api.tunnel.to_node(call.request, node, f"{path}?{urlencode(options)}")
+    if isinstance(answer, Response) and answer.status == 200:
+        answer.content_type = "text/plain"
+    return answer
 
 
 async def _streaming(api: Api, call: Call, verb: str) -> Response | Upgrade:

@@ -3,6 +3,7 @@
     fields     protobuf's own encoding: tags, varints, lengths
     numbers    the field numbers of every message (numbers.txt)
     messages   an object's JSON form <-> its message, walked along the API's schema
+    openapi    the OpenAPI v2 document as its message
     envelope   the `k8s\\0` wrapper that names apiVersion and kind; watch frames
 
 Go clients send and ask for it. Objects rest as JSON; this is a translation at the edge.
