@@ -5,6 +5,7 @@ them into it. Source: plugin/pkg/auth/authorizer/rbac and pkg/registry/rbac/vali
 """
 
 from collections.abc import Iterator
+from itertools import chain
 
 from wherry.api import Obj, kinds
 from wherry.api.errors import quote
@@ -16,10 +17,11 @@ from wherry.apiserver.mirror import Mirror
 from wherry.lib import selectors
 
 MIRRORED = (kinds.ROLE, kinds.CLUSTER_ROLE, kinds.ROLE_BINDING, kinds.CLUSTER_ROLE_BINDING)
-REMEMBERED = 16_384  # decisions
+REMEMBERED = 16_384  # kinds of questions
 
 _Subject = tuple[str, str]  # kind and name; a service account by its user name
 _Grant = tuple[Obj, Obj]  # binding, subject
+_Verdict = tuple[frozenset[str], Decision]  # the names that it is about, none for any
 
 
 class _Index:
@@ -82,13 +84,13 @@ class Rbac:
     def __init__(self, mirror: Mirror) -> None:
         self._mirror = mirror
         self._index: _Index | None = None
-        self._decisions: dict[tuple[object, ...], Decision] = {}
+        self._verdicts: dict[tuple[object, ...], list[_Verdict]] = {}
         for kind in MIRRORED:
             mirror.on_change(kind, self._forget)
 
     def _forget(self, kind: Kind, key: str, obj: Obj | None) -> None:
         self._index = None
-        self._decisions.clear()
+        self._verdicts.clear()
 
     def _now(self) -> _Index:
         if self._index is None:
@@ -97,24 +99,30 @@ class Rbac:
 
     async def __call__(self, question: Question) -> Decision:
         user, q = question.user, question
-        key = (user.name, user.groups, q.verb, q.group, q.resource, q.subresource, q.name, q.namespace, q.path)
-        decision = self._decisions.get(key)
-        if decision is None:
-            if len(self._decisions) >= REMEMBERED:
-                self._decisions.clear()
-            decision = self._decisions[key] = self._decide(question)
-        return decision
+        key = (user.name, user.groups, q.verb, q.group, q.resource, q.subresource, q.namespace, q.path)
+        verdicts = self._verdicts.get(key)
+        if verdicts is None:
+            if len(self._verdicts) >= REMEMBERED:
+                self._verdicts.clear()
+            verdicts = self._verdicts[key] = list(self._judge(question))
+        return next(decision for names, decision in verdicts if not names or q.name in names)
 
-    def _decide(self, question: Question) -> Decision:
+    def _judge(self, question: Question) -> Iterator[_Verdict]:
+        """What bindings say to a question, whatever the name in it; the last verdict is about any name."""
         index, unknown = self._now(), []
         for binding, subject in index.grants(question.user, question.namespace):
             reference, namespace = binding["roleRef"], binding["metadata"].get("namespace", "")
             rules = index.rules(reference, namespace)
             if rules is None:
                 unknown.append(_no_role(reference))
-            elif any(rule.allows(question) for rule in rules):
-                return Decision(True, f"RBAC: allowed by {_describe(binding, subject)}")
-        return Decision(None, f"RBAC: {_together(unknown)}" if unknown else "")
+                continue
+            found = [rule.named(question) for rule in rules if rule.concerns(question)]
+            if found:
+                names = frozenset[str]() if () in found else frozenset(chain.from_iterable(found))
+                yield names, Decision(True, f"RBAC: allowed by {_describe(binding, subject)}")
+                if not names:
+                    return
+        yield frozenset(), Decision(None, f"RBAC: {_together(unknown)}" if unknown else "")
 
     def rules_for(self, user: User, namespace: str) -> tuple[list[Rule], list[str]]:
         """Everything that bindings allow a user, and what is wrong with those bindings."""

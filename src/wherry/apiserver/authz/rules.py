@@ -30,15 +30,20 @@ class Rule:
         return cls(*(tuple(rule.get(name) or ()) for name in fields))
 
     def allows(self, question: Question) -> bool:
+        names = self.named(question)
+        return self.concerns(question) and (not names or question.name in names)
+
+    def named(self, question: Question) -> tuple[str, ...]:
+        """The only names that a rule which concerns the question allows; none for any."""
+        return () if question.path else self.names
+
+    def concerns(self, question: Question) -> bool:
+        """Whether it allows that, the name apart."""
         if not _has(self.verbs, question.verb):
             return False
         if question.path:
             return any(path_covers(path, question.path) for path in self.paths)
-        return (
-            _has(self.groups, question.group)
-            and self._has_resource(question.resource, question.subresource)
-            and (not self.names or question.name in self.names)
-        )
+        return _has(self.groups, question.group) and self._has_resource(question.resource, question.subresource)
 
     def _has_resource(self, resource: str, subresource: str) -> bool:
         if not subresource:
