@@ -9,7 +9,7 @@ from typing import Any
 
 from wherry.api import Obj
 from wherry.api.errors import StatusError, bad_request
-from wherry.api.patch.values import clone, go_format, go_type
+from wherry.api.patch.values import go_format, go_type
 from wherry.api.schema import Node
 
 DIRECTIVE = "$patch"
@@ -21,8 +21,9 @@ _ANY = Node("any")
 
 
 def apply(original: Obj, patch: Obj, node: Node) -> Obj:
-    """The original with the patch merged in, by the node of the object's kind. Neither argument changes."""
-    return _merge_map(clone(original), clone(patch), node)
+    """The original with the patch merged in, by the node of the object's kind. Neither argument changes; the result
+    shares with both what the patch does not reach."""
+    return _merge_map(original, patch, node)
 
 
 def _failed(message: str) -> StatusError:
@@ -33,6 +34,7 @@ def _failed(message: str) -> StatusError:
 def _merge_map(original: Obj, patch: Obj, node: Node) -> Obj:
     if DIRECTIVE in patch:
         return _whole_map(patch)
+    original, patch = dict(original), dict(patch)
     _retain_keys(original, patch)
     _ordered_lists(original, patch, node)
     for key, value in patch.items():
@@ -48,8 +50,7 @@ def _merge_map(original: Obj, patch: Obj, node: Node) -> Obj:
 def _whole_map(patch: Obj) -> Obj:
     directive = patch[DIRECTIVE]
     if directive == "replace":
-        del patch[DIRECTIVE]
-        return patch
+        return {key: value for key, value in patch.items() if key != DIRECTIVE}
     if directive == "delete":
         return {}
     raise _unknown_directive(patch)
