@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from dataclasses import replace
+from typing import Any
 
 from wherry.api import Obj, meta
 from wherry.engine.interface import ContainerStatus, EngineError, Sandbox
@@ -14,6 +15,7 @@ from wherry.node.job import Job
 from wherry.node.parts import Parts
 from wherry.node.plan import View, admission, plan, podspec, view
 from wherry.node.plan.actions import Action, DeletePod, Emit, Forget, Plan
+from wherry.node.plan.conditions import OWNED
 from wherry.node.spec import resources
 from wherry.node.spec.container import ATTEMPT
 from wherry.node.spec.sandbox import BOOT
@@ -43,7 +45,8 @@ class PodWorker:
         before, self.job.pod = self.job.pod, pod
         if self._adopted and any(before["metadata"].get(key) != pod["metadata"].get(key) for key in _SHOWN):
             contents_changed(self.job)
-        self.job.wake()
+        if _matters(before) != _matters(pod):
+            self.job.wake()
 
     def gone(self) -> None:
         """The object is no more."""
@@ -231,3 +234,12 @@ class PodWorker:
 
 
 _SHOWN = ("labels", "annotations")
+_NOISE = ("resourceVersion", "managedFields")
+
+
+def _matters(pod: Obj) -> tuple[Any, ...]:
+    """What of an object the plan depends on: most changes are this node's own statuses coming back."""
+    status = pod.get("status") or {}
+    foreign = [each for each in status.get("conditions") or [] if each["type"] not in OWNED]
+    metadata = {key: value for key, value in pod["metadata"].items() if key not in _NOISE}
+    return metadata, pod["spec"], status.get("phase"), foreign
