@@ -81,5 +81,5 @@ def validate_create(kind: Kind, obj: Obj) -> Errors:
 def validate_update(kind: Kind, new: Obj, old: Obj, subresource: str = "") -> Errors:
     """All that is wrong with a change of an object, or of its sub-resource (status, resize, approval, ...)."""
     errors = metadata.check(new, kind.namespaced, metadata.path_segment)
-    errors += metadata.check_update(new, old)
-    return errors + of(kind).check_change(new, old, kind.namespaced, subresource)
+    changed = metadata.check_update(new, old, checked=not errors)
+    return errors + changed + of(kind).check_change(new, old, kind.namespaced, subresource, changed)

@@ -7,6 +7,7 @@ IPv4 inside IPv6, and keep what an object already has. Newer fields take the can
 import ipaddress
 import re
 from collections.abc import Collection
+from functools import lru_cache
 
 from wherry.api.errors import invalid_value
 from wherry.api.validation.fields import Check
@@ -19,6 +20,7 @@ BAD_RANGE = "must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)"
 _ZEROS = re.compile(r"(^|[.])0+(?=\d)")
 
 
+@lru_cache(4096)  # nodes report their pods' addresses again and again
 def parse(text: str) -> Address | None:
     """An address; leading zeros in IPv4 are ignored."""
     if "%" in text:

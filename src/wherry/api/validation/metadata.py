@@ -99,8 +99,8 @@ def _common(meta: Obj, namespaced: bool, path: str) -> Errors:
 _FIXED = ("name", "namespace", "uid", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds")
 
 
-def check_update(new: Obj, old: Obj, path: str = "metadata") -> Errors:
-    """The metadata of an updated object against what it was."""
+def check_update(new: Obj, old: Obj, path: str = "metadata", checked: bool = False) -> Errors:
+    """The metadata of an updated object against what it was. `checked`: `check` found nothing wrong with it."""
     meta, before = new.get("metadata") or {}, old.get("metadata") or {}
     errors: Errors = []
     if before.get("deletionTimestamp"):
@@ -113,6 +113,8 @@ def check_update(new: Obj, old: Obj, path: str = "metadata") -> Errors:
         if meta.get(name) != before.get(name):
             empty = None if name.startswith(("deletion", "creation")) else ""
             errors.append(invalid_value(f"{path}.{name}", meta.get(name, empty), IMMUTABLE))
+    if checked:
+        return errors
     errors += labels(meta.get("labels"), f"{path}.labels")
     errors += annotations(meta.get("annotations"), f"{path}.annotations")
     errors += owner_references(meta.get("ownerReferences"), f"{path}.ownerReferences")

@@ -33,14 +33,15 @@ class Rules:
         errors = self._whole(obj, namespaced) if self.own_metadata else []
         return [*errors, *self.body(obj)] if self.body else errors
 
-    def check_change(self, new: Obj, old: Obj, namespaced: bool, subresource: str = "") -> Errors:
+    def check_change(self, new: Obj, old: Obj, namespaced: bool, subresource: str, changed: Errors) -> Errors:
+        """`changed`: what `metadata.check_update` said of the same change."""
         if subresource:
             change = self.subresources.get(subresource)
-            errors = self._changed(new, old) if self.own_metadata else []
+            errors = changed + self._finalizers(new) if self.own_metadata else []
             return [*errors, *change(new, old)] if change else errors
         errors = []
         if self.own_metadata and not self.only_whole:
-            errors = self._changed(new, old)
+            errors = changed + self._finalizers(new)
         if self.recheck or self.only_whole:
             errors = errors + self._whole(new, namespaced)
         if self.change:
@@ -49,9 +50,6 @@ class Rules:
 
     def _whole(self, obj: Obj, namespaced: bool) -> Errors:
         return metadata.check(obj, namespaced, self.name) + self._finalizers(obj)
-
-    def _changed(self, new: Obj, old: Obj) -> Errors:
-        return metadata.check_update(new, old) + self._finalizers(new)
 
     def _finalizers(self, obj: Obj) -> Errors:
         return metadata.kube_finalizers(obj.get("metadata") or {}) if self.kube_finalizers else []
