@@ -1,9 +1,10 @@
 """Which images and names there are: one JSON file, replaced whole under a lock, read without one."""
 
+import asyncio
 import fcntl
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import ExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -114,3 +115,19 @@ def locked(path: Path, how: int) -> Iterator[None]:
         yield
     finally:
         os.close(fd)
+
+
+@asynccontextmanager
+async def locked_in_turn(path: Path) -> AsyncIterator[None]:
+    """Hold an exclusive flock while others may hold it for long (a download). No thread waits for it: a few waiters
+    would take all threads, and the holder needs one to get on."""
+    pause, stack = 0.01, ExitStack()
+    while True:
+        try:
+            stack.enter_context(locked(path, fcntl.LOCK_EX | fcntl.LOCK_NB))
+            break
+        except BlockingIOError:
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, 0.2)
+    with stack:
+        yield

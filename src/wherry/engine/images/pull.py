@@ -6,17 +6,15 @@ arrive. What is there already is not fetched.
 
 import asyncio
 import errno
-import fcntl
 import hashlib
 from collections.abc import Sequence
-from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import orjson
 
 from wherry.engine.images.blobs import CHUNK, Blobs
-from wherry.engine.images.index import Entry, Layer, locked
+from wherry.engine.images.index import Entry, Layer, locked_in_turn
 from wherry.engine.images.layers import Layers
 from wherry.engine.images.registry import Registry
 from wherry.engine.interface import ImageInvalid, ImagePullFailed
@@ -114,12 +112,9 @@ class Pull:
             return
         self._partial.mkdir(exist_ok=True)
         part = self._partial / wanted.digest.replace(":", "-")
-        async with self._room:
-            with ExitStack() as stack:
-                lock = locked(part.with_name(f"{part.name}.lock"), fcntl.LOCK_EX)
-                await asyncio.to_thread(stack.enter_context, lock)
-                if not self._blobs.has(wanted.digest):  # another pull may just have brought it
-                    await self._download(wanted, part)
+        async with self._room, locked_in_turn(part.with_name(f"{part.name}.lock")):
+            if not self._blobs.has(wanted.digest):  # another pull may just have brought it
+                await self._download(wanted, part)
 
     async def _download(self, wanted: Descriptor, part: Path) -> None:
         pause = _PAUSE
