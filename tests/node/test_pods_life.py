@@ -142,6 +142,14 @@ async def test_a_deletion_without_grace_leaves_nothing(node):
     await soon(lambda: not node.engine.sandboxes())
 
 
+async def test_a_pod_that_waits_for_a_volume_can_be_deleted(node):
+    volumes = [{"name": "page", "configMap": {"name": "never"}}]
+    pod = await node.create("stuck", SLEEPER, volumes=volumes)
+    await node.until("stuck", lambda pod: pod.get("status", {}).get("podIP"))
+    await node.delete("stuck")
+    assert not node.config.pod_dir(pod["metadata"]["uid"]).exists()
+
+
 async def test_a_deadline_ends_a_pod(node):
     await node.create("late", SLEEPER, activeDeadlineSeconds=1)
     pod = await node.until("late", phase("Failed"))

@@ -30,6 +30,7 @@ class Memory:
 
     volumes: view.Volumes = field(default_factory=view.Volumes)
     mounted: dict[str, Mounted] = field(default_factory=dict)
+    mounting: asyncio.Task[Any] | None = None
     sandbox_failure: view.Failure | None = None
     images: dict[str, view.Image] = field(default_factory=dict)
     failures: dict[str, view.Failure] = field(default_factory=dict)

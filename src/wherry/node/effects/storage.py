@@ -1,5 +1,6 @@
 """Mount, refresh and unmount a pod's volumes."""
 
+import asyncio
 import logging
 
 from wherry.client.interface import ApiError
@@ -18,7 +19,7 @@ async def mount(job: Job, action: MountVolumes) -> None:
         return
     failure = job.memory.volumes.failure
     job.memory.volumes = view.Volumes(busy=True, failure=failure)
-    job.background(_mount(job), "mount of volumes")
+    job.memory.mounting = job.background(_mount(job), "mount of volumes")
 
 
 async def _mount(job: Job) -> None:
@@ -39,7 +40,7 @@ def contents_changed(job: Job) -> None:
     """Something that the pod's volumes show has changed, or is due."""
     if job.memory.volumes.ready:
         job.memory.refresh_at = None
-        job.background(_refresh(job), "refresh of volumes")
+        job.memory.mounting = job.background(_refresh(job), "refresh of volumes")
     elif job.memory.volumes.failure is not None:
         job.memory.volumes = view.Volumes()
     for name in [name for name, each in job.memory.failures.items() if each.reason == "CreateContainerConfigError"]:
@@ -56,6 +57,11 @@ async def _refresh(job: Job) -> None:
 
 
 async def unmount(job: Job, action: UnmountVolumes) -> None:
+    """Whoever still mounts gives up first."""
+    mounting = job.memory.mounting
+    if mounting is not None and not mounting.done():
+        mounting.cancel()
+        await asyncio.wait([mounting])
     await manager.unmount_all(job.parts.config, job.uid)
     job.parts.objects.release(job.uid)
     job.parts.tokens.forget(job.uid)
