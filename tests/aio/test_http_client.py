@@ -1,6 +1,7 @@
 """Pool against the project's own server, and against a peer that misbehaves."""
 
 import asyncio
+import socket
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -251,6 +252,27 @@ async def test_tls_shows_the_client_certificate(tmp_path: Path) -> None:
     with pytest.raises(OSError, match="certificate"):
         await stranger.request("GET", "/who")
     await server.close()
+
+
+async def test_a_tls_client_that_no_longer_looks_does_not_delay_the_end(tmp_path: Path) -> None:
+    authority = Authority.load_or_create(tmp_path, "test-ca")
+    authority.issue("server", hosts=["127.0.0.1"], usages=["server"]).write(tmp_path / "crt", tmp_path / "key")
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(tmp_path / "crt", tmp_path / "key")
+    server = await serve(handler, ssl_context=context)
+    trust = ssl.create_default_context(cafile=str(tmp_path / "ca.crt"))
+
+    def connect() -> ssl.SSLSocket:
+        plain = socket.create_connection(("127.0.0.1", server.port))
+        return trust.wrap_socket(plain, server_hostname="127.0.0.1")
+
+    idle = await asyncio.to_thread(connect)
+    try:
+        while not server.connections:
+            await asyncio.sleep(0.01)
+        await asyncio.wait_for(server.close(timeout=300), 15)
+    finally:
+        idle.close()
 
 
 async def test_a_unix_socket(tmp_path: Path) -> None:

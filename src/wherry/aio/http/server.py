@@ -4,6 +4,7 @@ import asyncio
 import ssl
 from collections.abc import Sequence
 from email.utils import formatdate
+from typing import Any
 
 from wherry.aio.http.connection import Connection, Options
 from wherry.aio.http.messages import Handler
@@ -12,6 +13,7 @@ __all__ = ["Options", "Server", "serve"]
 
 TICK = 1.0  # seconds between looks at the connections' time limits; also the resolution of those limits
 TLS_HANDSHAKE = 10.0
+TLS_SHUTDOWN = 0.5  # for the peer's goodbye; clients that keep a connection without looking at it never say one
 BACKLOG = 1024
 
 
@@ -28,23 +30,19 @@ async def serve(
     Raises OSError when the address cannot be had."""
     loop = asyncio.get_running_loop()
     server = Server(handler, options or Options())
-    tls_timeout = None
+    listening: dict[str, Any] = {"backlog": BACKLOG, "ssl": ssl_context}
     if ssl_context is not None:
         ssl_context.set_alpn_protocols(["http/1.1"])
-        tls_timeout = TLS_HANDSHAKE
+        listening |= {"ssl_handshake_timeout": TLS_HANDSHAKE, "ssl_shutdown_timeout": TLS_SHUTDOWN}
 
     def connection() -> Connection:
         return Connection(server, loop)
 
     if path is None:
-        server.listener = await loop.create_server(
-            connection, host, port, ssl=ssl_context, backlog=BACKLOG, ssl_handshake_timeout=tls_timeout
-        )
+        server.listener = await loop.create_server(connection, host, port, **listening)
         server.port = server.listener.sockets[0].getsockname()[1]
     else:
-        server.listener = await loop.create_unix_server(
-            connection, path, ssl=ssl_context, backlog=BACKLOG, ssl_handshake_timeout=tls_timeout
-        )
+        server.listener = await loop.create_unix_server(connection, path, **listening)
     server.tick()
     return server
 
