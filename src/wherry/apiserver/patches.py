@@ -1,28 +1,23 @@
 """Patches as functions: from the current object to the new one, its defaults, and what the client is warned of."""
 
 import json
-import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import orjson
 
 from wherry.api import Obj, decoding, defaults, errors, schema
-from wherry.api.decoding import DecodeError, syntax
-from wherry.api.errors import StatusError
+from wherry.api.decoding import DecodeError
 from wherry.api.kinds import Kind
-from wherry.api.patch import apply, json_patch, merge, strategic
+from wherry.api.patch import apply, json_patch, merge, outcome, strategic
 from wherry.api.patch.managed import Writer
-from wherry.api.patch.values import go_format, json_type
+from wherry.api.patch.values import json_type
 from wherry.api.schema import Node
 from wherry.apiserver import canonical
 from wherry.apiserver.bodies import Decoded
 from wherry.apiserver.options import WriteOptions
 
 Patcher = Callable[[Obj | None], Decoded]
-
-_NOTHING = Kind("", "", "", "")
-_OPERATION = ("op", "path", "from", "value")
 
 
 def patcher(kind: Kind, patch_type: str, body: bytes, options: WriteOptions, writer: Writer) -> Patcher:
@@ -32,7 +27,7 @@ def patcher(kind: Kind, patch_type: str, body: bytes, options: WriteOptions, wri
     if patch_type == "apply":
         return _applier(kind, node, body, options, writer)
     document = _parse(body, patch_type)
-    strict = _strictness(body, document, patch_type) if options.field_validation != "Ignore" else []
+    strict = outcome.repeated(body, patch_type) if options.field_validation != "Ignore" else []
 
     def patch(old: Obj | None) -> Decoded:
         assert old is not None
@@ -45,9 +40,8 @@ def patcher(kind: Kind, patch_type: str, body: bytes, options: WriteOptions, wri
         try:
             return _typed(kind, node, patched, options.field_validation, writer.now, strict)
         except DecodeError as error:
-            if patch_type == "strategic":
-                raise _unfit(go_format(document), _conversion_error(str(error))) from None
-            raise _unfit(orjson.dumps(patched, option=orjson.OPT_SORT_KEYS).decode(), str(error)) from None
+            why = outcome.misfit(patched, node) if patch_type == "strategic" else ""
+            raise outcome.refusal(patch_type, document, old, patched, why or str(error)) from None
 
     return patch
 
@@ -58,47 +52,6 @@ def _parse(body: bytes, patch_type: str) -> Any:
     except DecodeError as error:
         prefix = "" if patch_type == "strategic" else "error decoding patch: "
         raise errors.bad_request(f"{prefix}{error}") from None
-
-
-def _strictness(body: bytes, document: Any, patch_type: str) -> list[str]:
-    """What a strict reader says of the patch itself."""
-    about = "json patch " if patch_type == "json" else ""
-    found = []
-    if syntax.may_have_duplicates(body):
-        found = [f"{about}duplicate field {errors.quote(path)}" for path in _duplicates(syntax.parse(body), "")]
-    if patch_type == "json" and isinstance(document, list):
-        for index, operation in enumerate(document):
-            unknown = [name for name in operation if name not in _OPERATION] if isinstance(operation, dict) else ()
-            found += [f'{about}unknown field "[{index}].{name}"' for name in unknown]
-    return found
-
-
-def _duplicates(value: Any, path: str) -> Iterator[str]:
-    """Paths of keys that an object has twice."""
-    if isinstance(value, syntax.Pairs):
-        for key, below in value.items():
-            where = f"{path}.{key}" if path else key
-            if key in value.duplicates:
-                yield where
-            yield from _duplicates(below, where)
-    elif isinstance(value, list):
-        for index, each in enumerate(value):
-            yield from _duplicates(each, f"{path}[{index}]")
-
-
-_MISMATCH = re.compile(r"json: cannot unmarshal (\w+) into Go .* of type (.+)")
-_GO_KINDS = {"object": "map", "array": "slice", "bool": "bool", "string": "string", "number": "int64"}
-
-
-def _conversion_error(message: str) -> str:
-    """A mismatch as the converter of unstructured objects tells it, which strategic merge patches go through."""
-    match = _MISMATCH.fullmatch(message)
-    if match is None:
-        return message
-    source, target = _GO_KINDS.get(match[1], match[1]), match[2]
-    if target.startswith(("[]", "map[")):
-        return f"cannot restore {'slice' if target.startswith('[]') else 'map'} from {source}"
-    return f"cannot restore struct from: {source}" if "." in target else f"unrecognized type: {target}"
 
 
 def _applier(kind: Kind, node: Node, body: bytes, options: WriteOptions, writer: Writer) -> Patcher:
@@ -186,8 +139,3 @@ def _keep_reset(given: Any, obj: Obj) -> None:
     """An empty list of managers asks for a new beginning; decoding takes empty lists away."""
     if isinstance(given, dict) and (given.get("metadata") or {}).get("managedFields") == []:
         obj["metadata"]["managedFields"] = []
-
-
-def _unfit(text: str, why: str) -> StatusError:
-    """`text`: what the client gave, or made."""
-    return errors.invalid(_NOTHING, "", [errors.invalid_value("patch", text, why)])
