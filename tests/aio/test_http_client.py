@@ -264,12 +264,13 @@ async def test_a_tls_client_that_no_longer_looks_does_not_delay_the_end(tmp_path
 
     def connect() -> ssl.SSLSocket:
         plain = socket.create_connection(("127.0.0.1", server.port))
-        return trust.wrap_socket(plain, server_hostname="127.0.0.1")
+        wrapped = trust.wrap_socket(plain, server_hostname="127.0.0.1")
+        wrapped.sendall(b"GET /base/who HTTP/1.1\r\n\r\n")
+        assert wrapped.recv(100)
+        return wrapped
 
     idle = await asyncio.to_thread(connect)
     try:
-        while not server.connections:
-            await asyncio.sleep(0.01)
         await asyncio.wait_for(server.close(timeout=300), 15)
     finally:
         idle.close()
