@@ -9,6 +9,7 @@ from wherry.aio.http.messages import Request
 from wherry.api.kinds import KINDS, Kind, Registry
 from wherry.apiserver.authn.user import ANONYMOUS, User
 from wherry.apiserver.hub import Hub
+from wherry.apiserver.locks import Locks
 from wherry.apiserver.metrics import Metrics
 from wherry.apiserver.mirror import Mirror
 from wherry.apiserver.nodes import Tunnel
@@ -53,6 +54,7 @@ class Api:
     tunnel: Tunnel = field(default_factory=Tunnel)
     settings: Settings = field(default_factory=Settings)
     metrics: Metrics = field(default_factory=Metrics)
+    quotas: Locks = field(default_factory=Locks)
     kinds: Registry = field(default_factory=lambda: Registry(KINDS))
     clock: Clock = field(default_factory=SystemClock)
     random: Random = field(default_factory=lambda: Random(secrets.randbits(64)))

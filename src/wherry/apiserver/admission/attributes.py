@@ -1,7 +1,7 @@
 """What an admission plug-in is told about a request."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
 from wherry.api import Obj, errors
@@ -35,6 +35,7 @@ class Attributes:
     dry_run: bool
     warn: Callable[[str], None]
     suffix: Callable[[], str]  # five random characters, for names that a plug-in invents
+    seen: dict[Kind, list[Obj]] = field(default_factory=dict)  # what plug-ins wanted to see beside the lister's
 
     def forbidden(self, why: str) -> StatusError:
         """The refusal of this request, in upstream's words."""

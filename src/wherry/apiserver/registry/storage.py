@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from wherry.api import Obj, kinds
 from wherry.api.kinds import Kind
+from wherry.apiserver import encoding
 from wherry.apiserver.core import Api
 from wherry.store import Delete, Put, Record
 
@@ -51,6 +52,13 @@ async def put_all(api: Api, puts: Sequence[Put]) -> None:
         api.mirror.put(Record(put.key, put.value, revision, revision))
 
 
+def put_of(kind: Kind, obj: Obj) -> Put:
+    """The write of a changed object, as long as nobody else has changed it."""
+    metadata = obj["metadata"]
+    where = key(kind, metadata.get("namespace", ""), metadata["name"])
+    return Put(where, encoding.encode(obj), int(metadata["resourceVersion"]))
+
+
 async def put(api: Api, put: Put, also: Sequence[Put | Delete] = ()) -> Record:
     """Write, and tell the mirror before anyone hears of success. `also` happens in the same commit.
     Raises Mismatch, Unavailable."""
@@ -58,6 +66,9 @@ async def put(api: Api, put: Put, also: Sequence[Put | Delete] = ()) -> Record:
     revision = await api.store.commit(put, *also)
     record = Record(key, value, revision, 0 if expect else revision)
     api.mirror.put(record)
+    for other in also:
+        if isinstance(other, Put):
+            api.mirror.put(Record(other.key, other.value, revision, 0))
     return record
 
 

@@ -4,8 +4,8 @@ A `Write` carries the new object from stage to stage; each stage changes it or r
 last, `commit` makes it durable. An update that lost a race starts again from the newer object.
 """
 
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
 
 from wherry.api import Obj, errors, kinds, schema, validation
 from wherry.api.errors import StatusError
@@ -13,6 +13,7 @@ from wherry.api.kinds import Kind
 from wherry.api.patch import managed
 from wherry.api.patch.managed import Writer
 from wherry.apiserver import admission, encoding, strategies, views, warnings
+from wherry.apiserver.admission import quotas
 from wherry.apiserver.admission.attributes import Attributes, Operation
 from wherry.apiserver.authz import escalation
 from wherry.apiserver.core import Api, Call
@@ -21,7 +22,9 @@ from wherry.apiserver.registry import storage
 from wherry.apiserver.services import Claim
 from wherry.apiserver.strategies.base import Context, Strategy, prepare_create, prepare_update
 from wherry.lib import names
-from wherry.store import Put, Record
+from wherry.store import Delete, Mismatch, Put, Record
+
+CHARGE_ATTEMPTS = 10
 
 
 @dataclass(slots=True)
@@ -39,6 +42,7 @@ class Write:
     subresource: str = ""
     managed: bool = False  # the change has noted who owns what itself
     claim: Claim | None = None  # what a Service takes from the pools
+    seen: dict[Kind, list[Obj]] = field(default_factory=dict)  # what admission wanted to see
     view: Kind | None = None
 
     @property
@@ -55,6 +59,7 @@ class Write:
         return Attributes(
             operation, self.kind, target.namespace, self.name or target.name, self.subresource, self.new, self.old,
             self.call.user, self.options.dry_run, self.call.warn, lambda: names.suffix(self.api.random),
+            self.seen,
         )  # fmt: skip
 
     def context(self) -> Context:
@@ -147,6 +152,13 @@ def warn(write: Write) -> None:
         write.call.warn(text)
 
 
+async def look_up(write: Write) -> None:
+    """Read what admission wants to see beside what the mirror has."""
+    for kind, namespace in admission.wants(write.attributes()):
+        found = await write.api.store.range(storage.prefix(kind, namespace))
+        write.seen[kind] = [encoding.decode(kind, record) for record in found.records]
+
+
 def admit(write: Write) -> None:
     """Admission that only says yes or no."""
     admission.validate(write.api.mirror, write.attributes())
@@ -170,7 +182,7 @@ Stage = Callable[[Write], Awaitable[None] | None]
 
 # Before the object gets its identity, and after.
 BEGIN: tuple[Stage, ...] = (manage, convert, mutate, escalate)
-FINISH: tuple[Stage, ...] = (allocate, prepare, validate, warn, admit)
+FINISH: tuple[Stage, ...] = (allocate, prepare, validate, warn, look_up, admit)
 
 
 async def begin(write: Write) -> None:
@@ -217,10 +229,34 @@ async def _commit(write: Write) -> Record:
     metadata = new["metadata"]
     key = storage.key(write.kind, metadata.get("namespace", ""), metadata["name"])
     put = Put(key, encoding.encode(new), record.revision if record else 0, _ttl(write))
+    if quotas.concerned(write.api.mirror, write.attributes()):
+        return await _charge(write, put)
     if write.options.dry_run:
         return Record(key, put.value, put.expect or 0, 0)
-    also = write.claim.operations(new, write.api.clock.now()) if write.claim else ()
-    return await storage.put(write.api, put, also)
+    return await _put(write, put)
+
+
+async def _charge(write: Write, put: Put) -> Record:
+    """Commit together with what the object counts against quotas, one write of a namespace at a time."""
+    api, attributes = write.api, write.attributes()
+    async with api.quotas.lock(attributes.namespace):
+        for _ in range(CHARGE_ATTEMPTS):
+            changed = quotas.charges(api.mirror, attributes, api.clock.now())
+            if write.options.dry_run:
+                return Record(put.key, put.value, put.expect or 0, 0)
+            puts = [storage.put_of(kinds.RESOURCE_QUOTA, each) for each in changed]
+            try:
+                return await _put(write, put, puts)
+            except Mismatch as mismatch:
+                if mismatch.key == put.key or mismatch.current is None:
+                    raise
+                api.mirror.put(mismatch.current)
+    raise errors.conflict(write.kind, write.name)
+
+
+async def _put(write: Write, put: Put, also: Sequence[Put | Delete] = ()) -> Record:
+    claimed = write.claim.operations(write.new, write.api.clock.now()) if write.claim else ()
+    return await storage.put(write.api, put, (*claimed, *also))
 
 
 def _same(new: Obj, old: Obj) -> bool:

@@ -7,6 +7,7 @@ import ipaddress
 
 from wherry.api import Obj, errors, kinds
 from wherry.api.errors import FieldError
+from wherry.api.validation.services import cluster_addresses
 
 NONE = "None"
 SINGLE, REQUIRE, PREFER = "SingleStack", "RequireDualStack", "PreferDualStack"
@@ -133,6 +134,7 @@ def complete(name: str, new: Obj, old: Obj | None, configured: list[str]) -> Non
         inherited = (old or {}).get("ipFamilyPolicy")
         new["ipFamilyPolicy"] = inherited or (REQUIRE if selectorless else SINGLE)
     policy = new["ipFamilyPolicy"]
+    _refuse(name, list(cluster_addresses(new, old or {})))
     found = _reductions(new, old, policy) if old is not None else []
     found += _too_many(new, policy)
     found += _infer(new, configured)

@@ -7,6 +7,7 @@ from wherry.api import Obj, errors, kinds, meta
 from wherry.api.errors import StatusError
 from wherry.api.kinds import Kind
 from wherry.apiserver import bodies, encoding, negotiation, options
+from wherry.apiserver.admission import node_restriction
 from wherry.apiserver.core import Api, Call
 from wherry.apiserver.options import DeleteOptions
 from wherry.apiserver.registry import forms, storage
@@ -46,6 +47,7 @@ async def _evict(api: Api, call: Call, wanted: DeleteOptions) -> None:
         if record is None:
             raise errors.not_found(kinds.POD, name)
         pod = encoding.decode(kinds.POD, record)
+        node_restriction.check_eviction(call.user, pod)
         guarded = False
         if not _no_disruption(pod):
             guarded = await _ask_budget(api, pod, wanted.dry_run)

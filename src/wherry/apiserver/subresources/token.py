@@ -7,6 +7,7 @@ from wherry.api.kinds import Kind
 from wherry.api.patch import managed
 from wherry.api.patch.managed import Writer
 from wherry.apiserver import encoding, negotiation
+from wherry.apiserver.admission import node_restriction
 from wherry.apiserver.authn import accounts
 from wherry.apiserver.core import Api, Call
 from wherry.apiserver.registry import forms, storage
@@ -31,9 +32,10 @@ async def create(api: Api, call: Call) -> Response:
     request = managed.update(None, request, node, writer)
     spec, now = request["spec"], api.clock.now()
     _complete(request["metadata"], account, now)
-    spec["audiences"] = spec.get("audiences") or [api.settings.issuer]
     _refuse(_errors(spec))
     bound = await _bound_objects(api, call, account, spec.get("boundObjectRef"))
+    node_restriction.check_token(call.user, request, bound.get("pod"))
+    spec["audiences"] = spec.get("audiences") or [api.settings.issuer]
     seconds = spec["expirationSeconds"]
     lasting = EXTENDED if seconds == AUTOMOUNTED and "pod" in bound else seconds
     content = accounts.claims(account, bound, spec["audiences"], api.settings.issuer, now, lasting)
