@@ -41,9 +41,11 @@ def repeated(body: bytes, patch_type: str) -> list[str]:
 
 def _twice(value: Any, path: str) -> Iterator[str]:
     if isinstance(value, Pairs):
-        yield from (f"{path}.{key}".lstrip(".") for key in value.duplicates)
         for key, item in value.items():
-            yield from _twice(item, f"{path}.{key}" if path else key)
+            where = f"{path}.{key}" if path else key
+            if key in value.duplicates:
+                yield where
+            yield from _twice(item, where)
     elif isinstance(value, list):
         for index, item in enumerate(value):
             yield from _twice(item, f"{path}[{index}]")
