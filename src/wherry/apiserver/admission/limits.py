@@ -3,13 +3,11 @@
 from collections.abc import Iterator
 from decimal import Decimal
 
-from wherry.api import Obj, errors, kinds
+from wherry.api import Obj, errors, kinds, podresources
 from wherry.apiserver.admission.attributes import Attributes, Lister
 from wherry.lib import quantity
 
 ANNOTATION = "kubernetes.io/limit-ranger"
-
-Amounts = dict[str, Decimal]
 
 
 def _concerned(attributes: Attributes) -> bool:
@@ -104,16 +102,16 @@ def _bounds(kind: str, limit: Obj, requests: Obj, limits: Obj) -> Iterator[str]:
         yield from _ratio(kind, name, bound, requests, limits)
 
 
-def _above(left: object, right: object) -> bool:
+def _above(left: str, right: str) -> bool:
     return _number(left) > _number(right)
 
 
-def _number(value: object) -> Decimal:
-    return value if isinstance(value, Decimal) else quantity.parse(value)  # type: ignore[arg-type]
+def _number(value: str | int) -> Decimal:
+    return quantity.parse(value)
 
 
-def _text(value: object) -> str:
-    return quantity.canonical(str(value))
+def _text(value: str) -> str:
+    return quantity.canonical(value)
 
 
 def _minimum(kind: str, name: str, bound: str, requests: Obj, limits: Obj) -> Iterator[str]:
@@ -145,37 +143,13 @@ def _ratio(kind: str, name: str, bound: str, requests: Obj, limits: Obj) -> Iter
     else:
         ratio = _number(limits[name]) / _number(requests[name])
         if ratio > _number(bound):
-            yield f"{subject}, but provided ratio is {ratio:f}"
+            yield f"{subject}, but provided ratio is {float(ratio):f}"
 
 
-def _total(spec: Obj, field: str) -> Obj:
+def _total(spec: Obj, way: str) -> Obj:
     """What a pod as a whole asks for: containers together, or more while it starts."""
-    total: Amounts = {}
-    for container in spec.get("containers") or ():
-        _add(total, container, field)
-    sidecars: Amounts = {}
-    starting: Amounts = {}
-    for container in spec.get("initContainers") or ():
-        if container.get("restartPolicy") == "Always":
-            _add(total, container, field)
-            _add(sidecars, container, field)
-            needed = dict(sidecars)
-        else:
-            needed = dict(sidecars)
-            _add(needed, container, field)
-        _raise(starting, needed)
-    _raise(total, starting)
-    for name, value in ((spec.get("resources") or {}).get(field) or {}).items():
+    total = podresources.aggregate(spec, way)
+    for name, value in ((spec.get("resources") or {}).get(way) or {}).items():
         if name in ("cpu", "memory"):
             total[name] = quantity.parse(value)
-    return total
-
-
-def _add(total: Amounts, container: Obj, field: str) -> None:
-    for name, value in ((container.get("resources") or {}).get(field) or {}).items():
-        total[name] = total.get(name, Decimal(0)) + quantity.parse(value)
-
-
-def _raise(total: Amounts, other: Amounts) -> None:
-    for name, value in other.items():
-        total[name] = max(total.get(name, value), value)
+    return {name: podresources.shown(amount, podresources.like(spec, way, name)) for name, amount in total.items()}

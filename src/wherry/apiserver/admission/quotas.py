@@ -6,10 +6,14 @@ room is lost or given twice. Source: apiserver's plugin/resourcequota.
 
 from decimal import Decimal
 
-from wherry.api import Obj, kinds, podresources, quota
+from wherry.api import Obj, kinds, podresources, quota, schema
+from wherry.api.patch import managed
+from wherry.api.patch.managed import Writer
 from wherry.api.podresources import Amounts
 from wherry.apiserver.admission.attributes import Attributes, Lister
 from wherry.lib import quantity
+
+MANAGER = "kube-apiserver"
 
 # Kinds of which updates can count more, too.
 _UPDATED = (kinds.SERVICE, kinds.PERSISTENT_VOLUME_CLAIM)
@@ -38,7 +42,7 @@ def charges(lister: Lister, attributes: Attributes, now: float) -> list[Obj]:
     """The quotas with their new usage. Raises StatusError."""
     kind, new, old = attributes.kind, attributes.new, attributes.old
     assert new is not None
-    changed = []
+    changed: list[Obj] = []
     added = quota.usage(kind, new, now)
     more = _minus(added, quota.usage(kind, old, now)) if old is not None else added
     for each in sorted(lister.list(kinds.RESOURCE_QUOTA, attributes.namespace), key=_name):
@@ -51,7 +55,16 @@ def charges(lister: Lister, attributes: Attributes, now: float) -> list[Obj]:
         usage = {name: amount for name, amount in (more if counted else added).items() if name in hard and amount}
         if usage:
             changed.append(_charged(attributes, each, usage))
-    return changed
+    return [_managed(lister, each, now) for each in changed]
+
+
+def _managed(lister: Lister, changed: Obj, now: float) -> Obj:
+    """The quota, with the server as manager of what it counted."""
+    kind, metadata = kinds.RESOURCE_QUOTA, changed["metadata"]
+    old = lister.get(kind, metadata["name"], metadata["namespace"])
+    reset = managed.reset_fields(kind, "status")
+    writer = Writer(MANAGER, kind.api_version, kind.kind, "status", now=now, reset=reset)
+    return managed.update(old, changed, schema.definition(kind.api_version, kind.kind), writer)
 
 
 def _name(obj: Obj) -> str:
