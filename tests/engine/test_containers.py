@@ -15,6 +15,7 @@ from wherry.engine.interface import (
     Security,
     StartFailed,
 )
+from wherry.linux import procs
 
 pytestmark = pytest.mark.root
 
@@ -50,7 +51,7 @@ async def test_image_defaults_and_kubernetes_override_of_them(lab):
         ({"security": Security(user="nobody-at-all")}, "unable to find user nobody-at-all"),
         ({"mounts": (Mount("/no/such/source", "/x"),)}, "/no/such/source"),
         ({"security": Security(seccomp="/no/such/profile.json")}, "/no/such/profile.json"),
-        ({"log_path": "/no/such/folder/log"}, "conmon"),
+        ({"log_path": "/no/such/folder/log"}, "log file"),
     ],
 )
 async def test_a_start_that_fails_says_why_and_is_remembered(lab, fields, words):
@@ -63,6 +64,19 @@ async def test_a_start_that_fails_says_why_and_is_remembered(lab, fields, words)
     assert words in status.message
     with pytest.raises(StartFailed):
         await lab.engine.start(name)
+
+
+async def test_what_failed_leaves_no_zombies(lab):
+    box = await lab.sandbox()
+    for command in ("no-such-program", "/etc/passwd"):
+        name = await lab.create(command, sandbox=box)
+        with pytest.raises(StartFailed):
+            await lab.engine.start(name)
+    await lab.run("true", sandbox=box)
+    assert (await lab.engine.exec_output(await lab.start("sleep", "1000", sandbox=box), ["no-such-program"], 5))[
+        0
+    ] == 127
+    await lab.until(lambda: "Z" not in {procs.state(pid) for pid in procs.descendants(os.getpid())}, "all are buried")
 
 
 async def test_unknown_things_are_named(lab):

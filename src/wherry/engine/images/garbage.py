@@ -25,10 +25,17 @@ def collect(root: Path, index: Index) -> Path | None:
             trash = root / "tmp" / uuid.uuid4().hex
             trash.mkdir()
             for place, path in enumerate(doomed):
-                os.rename(path, trash / str(place))  # at once, so that nobody finds half of one
+                _move(path, trash / str(place))  # at once, so that nobody finds half of one
     except BlockingIOError:
         return None
     return trash
+
+
+def _move(path: Path, to: Path) -> None:
+    try:
+        os.rename(path, to)
+    except FileNotFoundError:  # an earlier collection is just deleting it
+        pass
 
 
 def _drop_unused(root: Path, catalog: Catalog) -> None:

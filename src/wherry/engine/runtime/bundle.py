@@ -59,7 +59,7 @@ def launch(job: Job, machine: Machine, tools: Tools, runtime_root: Path) -> tupl
         except users.UnknownUser as error:
             raise StartFailed(str(error)) from error
         job.paths.config.write_bytes(orjson.dumps(document))
-        pid = conmon.create(conmon.command(tools, job.spec, job.paths, runtime_root))
+        pid = conmon.create(conmon.command(tools, job.spec, job.paths, runtime_root), job.paths)
     started_at = time.time()  # before the fact: a short process may have ended by the time that `start` returns
     _start(tools, runtime_root, job.spec.id)
     return pid, started_at

@@ -31,20 +31,21 @@ def command(tools: Tools, spec: ContainerSpec, paths: ContainerPaths, runtime_ro
     return arguments
 
 
-def create(arguments: list[str]) -> int:
+def create(arguments: list[str], paths: ContainerPaths) -> int:
     """Run conmon, which runs the OCI runtime's `create`; the container's first process, waiting to be started.
     Blocks. Raises StartFailed in the runtime's words."""
     ours, theirs = os.pipe()
     try:
-        process = subprocess.Popen(
-            arguments,
-            env={"PATH": os.environ.get("PATH", os.defpath), "_OCI_SYNCPIPE": str(theirs)},
-            pass_fds=[theirs],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            cwd="/",
-        )
+        with open(paths.complaints, "wb") as complaints:
+            process = subprocess.Popen(
+                arguments,
+                env={"PATH": os.environ.get("PATH", os.defpath), "_OCI_SYNCPIPE": str(theirs)},
+                pass_fds=[theirs],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=complaints,
+                cwd="/",
+            )
     finally:
         os.close(theirs)
     with os.fdopen(ours, "rb") as pipe:
@@ -53,7 +54,7 @@ def create(arguments: list[str]) -> int:
     try:
         pid, message = _answer(answer)
     except ValueError:
-        raise StartFailed("conmon ended without an answer") from None
+        raise StartFailed(said(paths.complaints.read_text()) or "conmon ended without an answer") from None
     if pid <= 0:
         raise StartFailed(message or "the container runtime failed without a message")
     return pid

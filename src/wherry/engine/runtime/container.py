@@ -89,6 +89,7 @@ class LiveContainer:
                 pid, started_at = await self._launch(sandbox)
             except (StartFailed, EngineError, OSError) as error:
                 failure = error if isinstance(error, StartFailed) else StartFailed(str(error))
+                self._end_monitor()
                 await asyncio.to_thread(self.wipe)
                 ended = self.record.exited(failure.exit_code, time.time(), str(failure))
                 self._note(replace(ended, reason=failure.reason))
@@ -132,6 +133,17 @@ class LiveContainer:
         with self.host.launcher.inside(holder):
             return launch(job, self.host.machine, self.host.tools, self.host.layout.runtime)
 
+    def _end_monitor(self) -> None:
+        """Of a start that failed, if it came as far as having one; it is our child to bury."""
+        try:
+            pid = int(self.paths.monitor_pid_file.read_text())
+        except (OSError, ValueError):
+            return
+        pidfd = procs.open_pidfd(pid)
+        if pidfd is not None:
+            procs.send_signal(pidfd, signal.SIGKILL)
+            Watch(pidfd, _nothing_more)
+
     def _runs(self, pid: int, started_at: float) -> None:
         monitor = int(self.paths.monitor_pid_file.read_text())
         running = replace(
@@ -168,7 +180,7 @@ class LiveContainer:
             at = max(at, self.record.started_at)  # a file's time is coarser than the clock
         elif self._first is not None:
             code, at, message = _KILLED, time.time(), "the container's monitor was killed"
-            Watch(self._first, lambda _: None)  # its child is ours to bury now
+            Watch(self._first, _nothing_more)  # its child is ours to bury now
             self._first = None
         else:
             code, at, message = _LOST, time.time(), "the container ended without a trace of its exit code"
@@ -261,6 +273,10 @@ class LiveContainer:
             save(self.paths.record, record)
         except OSError as error:
             log.warning("cannot write down that container %s is %s: %s", self.spec.id, record.state, error)
+
+
+def _nothing_more(_: int | None) -> None:
+    """A process was buried, and nobody asks for its exit code."""
 
 
 def _open_sources(specified: Sequence[Mount], descriptors: ExitStack) -> list[int | None]:

@@ -66,6 +66,11 @@ class ContainerPaths:
         return self.folder / "monitor"
 
     @property
+    def complaints(self) -> Path:
+        """What the monitor itself has to say."""
+        return self.folder / "complaints"
+
+    @property
     def control(self) -> Path:
         return self.folder / "ctl"
 

@@ -69,6 +69,9 @@ class LiveSandbox:
             save(self.paths.record, self.record)
         except BaseException:
             held.abandon()
+            pidfd = procs.open_pidfd(held.pid)
+            if pidfd is not None:
+                Watch(pidfd, lambda _: None)
             raise
         held.commit()
         self.adopt()
