@@ -8,6 +8,8 @@ facts  revision: the newest ever given out; compacted: history up to here may be
 import sqlite3
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import cache
+from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
@@ -30,6 +32,15 @@ PRAGMAS = (
     "PRAGMA journal_size_limit=67108864",
     "PRAGMA cache_size=-8192",
 )
+
+TOGETHER = 64  # rows a statement: each statement is a fight with the event loop for the interpreter's lock
+
+
+@cache
+def _insert(count: int) -> str:
+    """The statement that appends so many rows."""
+    places = ", ".join(["(?, ?, ?, ?, ?)"] * count)
+    return f"INSERT INTO log (revision, key, value, created, expires) VALUES {places}"
 
 
 class Row(NamedTuple):
@@ -97,9 +108,9 @@ class Log:
         """All rows in one transaction, on disk when this returns."""
         try:
             self._db.execute("BEGIN IMMEDIATE")
-            self._db.executemany(
-                "INSERT INTO log (revision, key, value, created, expires) VALUES (?, ?, ?, ?, ?)", rows
-            )
+            for start in range(0, len(rows), TOGETHER):
+                part = rows[start : start + TOGETHER]
+                self._db.execute(_insert(len(part)), tuple(chain.from_iterable(part)))
             self._db.execute("COMMIT")
         except sqlite3.Error as error:
             if self._db.in_transaction:

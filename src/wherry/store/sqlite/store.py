@@ -19,11 +19,28 @@ KEEP_CHANGES = 20_000  # changes that watches may resume from after a restart
 
 @dataclass(slots=True)
 class _Pending:
-    """A checked commit on its way to disk."""
+    """A checked commit on its way to disk. `done` is its caller's, who may give up; others wait for `decided`."""
 
     changes: list[Change]
     rows: list[Row]
     done: asyncio.Future[int]
+    decided: asyncio.Future[None] | None = None
+
+    def decision(self) -> asyncio.Future[None]:
+        """Ends when the commit is on disk, or has failed."""
+        if self.decided is None:
+            self.decided = asyncio.get_running_loop().create_future()
+        return self.decided
+
+    def end(self, error: StoreError | None = None) -> None:
+        if self.decided is not None and not self.decided.done():
+            self.decided.set_result(None)
+        if self.done.done():
+            return
+        if error is None:
+            self.done.set_result(self.changes[0].revision)
+        else:
+            self.done.set_exception(error)
 
 
 class SqliteStore:
@@ -38,7 +55,7 @@ class SqliteStore:
         self._rows = recovered.rows
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="store")
         self._queue: list[_Pending] = []
-        self._ahead: dict[str, tuple[Record | None, asyncio.Future[int]]] = {}
+        self._ahead: dict[str, tuple[Record | None, _Pending]] = {}
         self._writer: asyncio.Task[None] | None = None
         self._compaction: asyncio.Task[None] | None = None
         self._expiry = Expiry(self._expire)
@@ -63,16 +80,14 @@ class SqliteStore:
                 break
             except _Undecided as undecided:
                 # The winner is not on disk yet: wait for it, so that nobody learns of a state that may not survive.
-                await asyncio.wait([undecided.winner])
+                await asyncio.wait([undecided.winner.decision()])
         pending = self._prepare(operations)
         if not pending.changes:
             return self._history.revision
         self._queue.append(pending)
         if self._writer is None:
             self._writer = asyncio.get_running_loop().create_task(self._write())
-        revision = await asyncio.shield(pending.done)
-        self._note_expiries(pending)
-        return revision
+        return await pending.done
 
     def watch(self, prefix: str, after: int) -> AsyncIterator[Sequence[Change]]:
         self._resume_expiries()
@@ -123,7 +138,7 @@ class SqliteStore:
             expires = time.time() + ttl if ttl else None
             value, created = (record.value, record.created) if record else (None, 0)
             pending.rows.append(Row(revision, key, value, created, expires))
-            self._ahead[key] = (record, pending.done)
+            self._ahead[key] = (record, pending)
         return pending
 
     async def _write(self) -> None:
@@ -145,10 +160,12 @@ class SqliteStore:
         self._rows += rows
         for pending in batch:
             for change in pending.changes:
-                if self._ahead.get(change.key, (None, None))[1] is pending.done:
+                if self._ahead.get(change.key, (None, None))[1] is pending:
                     del self._ahead[change.key]
-            if not pending.done.done():
-                pending.done.set_result(pending.changes[0].revision)
+            for row in pending.rows:
+                if row.expires:
+                    self._expiry.add(row.expires, row.key, row.revision)
+            pending.end()
 
     def _fail(self, batch: list[_Pending], error: StoreError) -> None:
         """What was queued behind the batch was checked against it and fails with it."""
@@ -157,9 +174,7 @@ class SqliteStore:
         self._ahead.clear()
         self._next = self._history.revision + 1
         for pending in batch:
-            if not pending.done.done():
-                pending.done.set_exception(error)
-                pending.done.exception()  # a caller that was cancelled never asks
+            pending.end(error)
 
     async def _in_thread(self, function, *arguments):
         return await asyncio.get_running_loop().run_in_executor(self._thread, function, *arguments)
@@ -203,11 +218,6 @@ class SqliteStore:
         current = self._history.records.get(key)
         return (current is not None and current.revision == revision) or (key, revision) in kept
 
-    def _note_expiries(self, pending: _Pending) -> None:
-        for row in pending.rows:
-            if row.expires:
-                self._expiry.add(row.expires, row.key, row.revision)
-
     def _resume_expiries(self) -> None:
         """Expiries from before the restart start to run with the first watch: there is an event loop then."""
         for at, key, revision in self._expiring:
@@ -226,7 +236,7 @@ class SqliteStore:
 class _Undecided(Exception):
     """An expectation fails against a commit that is not durable yet."""
 
-    def __init__(self, winner: asyncio.Future[int]) -> None:
+    def __init__(self, winner: _Pending) -> None:
         self.winner = winner
 
 
