@@ -64,7 +64,7 @@ def pod(context: Obj | None, spec: Obj, path: str) -> Check:
         policies = ("Merge", "Strict")
         yield from fields.one_of(context["supplementalGroupsPolicy"], f"{path}.supplementalGroupsPolicy", policies)
     if context.get("seLinuxChangePolicy") is not None:
-        policies = ("MountOption", "Recursive")
+        policies = ("Recursive",)  # "MountOption" belongs to a feature that is off unless somebody asks for it
         yield from fields.one_of(context["seLinuxChangePolicy"], f"{path}.seLinuxChangePolicy", policies)
 
 

@@ -141,6 +141,7 @@ def _to_workload(parents: Managers, scales: Managers, kind: Kind) -> Managers:
     remaining = {
         manager._replace(api_version=kind.api_version if manager.api_version else ""): entry
         for manager, entry in scales.items()
+        if _manages(entry)
     }
     for manager, entry in parents.items():
         if not _manages(entry):
@@ -152,8 +153,7 @@ def _to_workload(parents: Managers, scales: Managers, kind: Kind) -> Managers:
             fields = fieldset.difference(entry.fields, REPLICAS)
             if fields:
                 left[manager] = Entry(fields, entry.api_version, entry.time)
-    for manager, entry in remaining.items():
-        if _manages(entry):
-            known = parents.get(manager)
-            left[manager] = Entry(REPLICAS, kind.api_version, known.time if known else None)
+    for manager in remaining:
+        known = parents.get(manager)
+        left[manager] = Entry(REPLICAS, kind.api_version, known.time if known else None)
     return left
