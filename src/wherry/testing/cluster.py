@@ -6,6 +6,7 @@ async with ApiServer() as api:
 """
 
 import secrets
+from collections.abc import Sequence
 from typing import Self
 
 from wherry.apiserver.authn.tokenfile import StaticTokens
@@ -32,11 +33,11 @@ class ApiServer:
             self.server.api.clock = clock
         self.client = self.client_for("admin", MASTERS)
 
-    def client_for(self, name: str, *groups: str) -> RestClient:
-        """A client with an identity of its own; closed with the server."""
+    def client_for(self, name: str, *groups: str, headers: Sequence[tuple[str, str]] = ()) -> RestClient:
+        """A client with an identity of its own, which sends these headers; closed with the server."""
         token = secrets.token_urlsafe()
         self._tokens.users[token] = User(name, (*groups, AUTHENTICATED))
-        transport = InProcess(self.server.handler, headers=[("Authorization", f"Bearer {token}")])
+        transport = InProcess(self.server.handler, headers=[("Authorization", f"Bearer {token}"), *headers])
         client = RestClient(transport)
         self._clients.append(client)
         return client
