@@ -44,10 +44,12 @@ class Lab:
         await self.open()
 
     async def __aexit__(self, *_: object) -> None:
-        for sandbox in self.engine.sandboxes():
-            await self.engine.remove_sandbox(sandbox.id)
-        await self.engine.close()
-        self.groups.remove(self.prefix)
+        try:
+            for sandbox in self.engine.sandboxes():
+                await self.engine.remove_sandbox(sandbox.id)
+            await self.engine.close()
+        finally:  # also after a test that broke its engine
+            self.groups.remove(self.prefix)
         left = self.left_behind()
         assert left == [], left
 
