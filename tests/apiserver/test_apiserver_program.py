@@ -142,3 +142,15 @@ async def test_a_bad_token_file_is_named_with_its_line(tmp_path: Path) -> None:
 )
 def test_the_advertised_address(arguments: list[str], advertised: str) -> None:
     assert apiserver.parse(["--data-dir", "d", *arguments]).advertised == advertised
+
+
+async def test_a_watch_goes_on_over_a_restart(tmp_path: Path) -> None:
+    port = free_port()
+    async with running(tmp_path, port) as (_, client):
+        version = (await client.list(kinds.CONFIG_MAP, "default")).resource_version
+        await client.create(kinds.CONFIG_MAP, {"metadata": {"name": "missed"}}, "default")
+    async with running(tmp_path, port) as (_, client), asyncio.timeout(10):
+        async for event in client.watch(kinds.CONFIG_MAP, "default", resource_version=version):
+            if event.type == "ADDED":
+                assert event.object["metadata"]["name"] == "missed"
+                break

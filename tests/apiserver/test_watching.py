@@ -8,6 +8,7 @@ import pytest
 from wherry.api import Obj, kinds
 from wherry.client.interface import ApiError
 from wherry.client.rest import RestClient
+from wherry.store.memory import MemoryStore
 from wherry.testing.cluster import ApiServer
 
 
@@ -118,3 +119,14 @@ async def test_pods_of_a_node_are_found_as_soon_as_they_are_made(api: ApiServer,
 async def test_unknown_fields_are_refused(client: RestClient) -> None:
     with pytest.raises(ApiError, match=r"field label not supported: spec\.bogus"):
         await client.list(kinds.POD, field_selector="spec.bogus=1")
+
+
+async def test_a_server_starts_on_a_store_without_a_past() -> None:
+    store = MemoryStore()
+    async with ApiServer(store) as api:
+        await api.client.create(kinds.CONFIG_MAP, config_map("a"))
+        await store.compact(await store.revision())
+    async with asyncio.timeout(5), ApiServer(store) as api:
+        assert [obj["metadata"]["name"] for obj in (await api.client.list(kinds.CONFIG_MAP, "default")).items] == [
+            "a"
+        ]

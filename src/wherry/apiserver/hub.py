@@ -22,6 +22,7 @@ log = logging.getLogger(__name__)
 HISTORY = 50_000  # changes remembered in all
 RESUMABLE = 10_000  # changes from before the start that are taken over from the store
 RETRY_SECONDS = 1.0
+START_SECONDS = 30.0
 
 Listener = Callable[[Sequence[Change]], None]
 
@@ -138,8 +139,10 @@ class Hub:
 
     async def start(self) -> None:
         """Take over what the store still knows of the recent past, then follow it."""
-        self.revision = self.oldest = await self._store.revision()
+        now = await self._store.revision()
+        self.revision = self.oldest = max(now - RESUMABLE, 0)
         self._task = asyncio.create_task(self._follow(), name="watch hub")
+        await self.reach(now, START_SECONDS)
 
     async def close(self) -> None:
         """End every watch, then the hub."""
@@ -166,12 +169,13 @@ class Hub:
                 await asyncio.sleep(RETRY_SECONDS)
 
     def _restart(self, error: Compacted) -> None:
-        """The hub itself fell behind: nobody's stream is whole any more."""
-        log.warning("the watch hub fell behind: %s", error)
+        """The store does not go so far back (at the start), or the hub fell behind: nobody's stream is whole then."""
+        log.info("changes up to revision %d are not remembered", error.oldest)
         self.end_watches()
         self._history.clear()
         self._remembered = 0
         self.revision = self.oldest = error.oldest
+        self._tell_reached()
 
     def _publish(self, batch: Sequence[Change]) -> None:
         for listener in self.listeners:

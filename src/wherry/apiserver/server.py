@@ -75,13 +75,15 @@ class ApiServer:
     async def start(self) -> None:
         """Read what is stored, and make what every cluster has."""
         api = self.api
+        new = not await api.store.revision()
         await api.hub.start()
         api.hub.listeners += [api.mirror.follow, api.pods.follow]
         await api.mirror.load(api.store)
         await api.pods.load(api.store)
         await api.services.load(api.store)
         await bootstrap(api, self._policy)
-        await self._forget_bootstrap()
+        if new:
+            await self._forget_bootstrap()
         self._compaction = asyncio.create_task(compact(api.store), name="compaction")
 
     async def _forget_bootstrap(self) -> None:
