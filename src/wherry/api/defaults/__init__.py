@@ -72,13 +72,15 @@ def apply_type(node: Node, value: Any, now: float = 0.0) -> None:
 
 @dataclass(slots=True)
 class _Plan:
-    """What to do at one place: fields to set when absent (or when zero), rules to run, places below to visit."""
+    """What to do at one place: fields to set when absent (or when zero), rules to run, places below to visit.
+    `sets`: whether there is anything to do at the place itself."""
 
     absent: dict[str, Any] = field(default_factory=dict)
     zero: dict[str, Any] = field(default_factory=dict)
     rule: Rule | None = None
     below: "dict[str, _Plan]" = field(default_factory=dict)
     items: "_Plan | None" = None
+    sets: bool = False
 
     @property
     def idle(self) -> bool:
@@ -86,10 +88,21 @@ class _Plan:
 
 
 def _run(plan: _Plan, value: Any, now: float) -> None:
-    if plan.items is not None:
+    inner = plan.items
+    if inner is not None:
+        whole = inner.sets or inner.items is not None
         for item in value.values() if isinstance(value, dict) else value:
-            _run(plan.items, item, now)
+            if whole or not inner.below.keys().isdisjoint(item):  # most elements have nothing to complete
+                _run(inner, item, now)
         return
+    if plan.sets:
+        _set(plan, value, now)
+    for key, below in plan.below.items():
+        if (child := value.get(key)) is not None:
+            _run(below, child, now)
+
+
+def _set(plan: _Plan, value: Any, now: float) -> None:
     for key, default in plan.absent.items():
         if value.get(key) is None:
             value[key] = clone(default)
@@ -98,9 +111,6 @@ def _run(plan: _Plan, value: Any, now: float) -> None:
             value[key] = clone(default)
     if plan.rule is not None:
         plan.rule(value, now)
-    for key, below in plan.below.items():
-        if (child := value.get(key)) is not None:
-            _run(below, child, now)
 
 
 @cache
@@ -142,4 +152,5 @@ def _plan(node: Node) -> _Plan:
         below = _plan(child)
         if not below.idle:
             plan.below[key] = below
+    plan.sets = bool(plan.absent or plan.zero or plan.rule)
     return plan

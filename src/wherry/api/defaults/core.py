@@ -4,6 +4,7 @@ import base64
 import re
 from collections.abc import Callable, Iterator, Mapping
 from decimal import ROUND_UP, Decimal
+from functools import lru_cache
 from typing import Any
 
 from wherry.api import Obj, podresources
@@ -59,6 +60,7 @@ def image_tag(image: str) -> str:
     return match["tag"] or ("" if match["digest"] else "latest")
 
 
+@lru_cache(1024)
 def pull_policy(image: str) -> str:
     return "Always" if image_tag(image) == "latest" else "IfNotPresent"
 
@@ -79,10 +81,16 @@ def _volume(volume: Obj, now: float) -> None:
 def _resource_list(resources: Obj, now: float) -> None:
     """Amounts are kept to a thousandth, rounded up."""
     for name, amount in resources.items():
-        exact = quantity.parse(amount)
-        rounded = exact.quantize(Decimal("0.001"), ROUND_UP)
-        if rounded != exact:
-            resources[name] = quantity.canonical(rounded)
+        rounded = _rounded(amount)
+        if rounded != amount:
+            resources[name] = rounded
+
+
+@lru_cache(1024)
+def _rounded(amount: str) -> str:
+    exact = quantity.parse(amount)
+    rounded = exact.quantize(Decimal("0.001"), ROUND_UP)
+    return amount if rounded == exact else quantity.canonical(rounded)
 
 
 def containers(spec: Obj) -> Iterator[Obj]:
