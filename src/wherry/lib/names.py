@@ -156,7 +156,7 @@ def is_label_value(text: str) -> bool:
 
 def suffix(random: "Random", length: int = 5) -> str:
     """A random ending for a generated name."""
-    return "".join(random.choice(_SAFE) for _ in range(length))
+    return "".join(random.choices(_SAFE, k=length))
 
 
 def hash_suffix(data: bytes) -> str:

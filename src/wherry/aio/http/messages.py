@@ -9,18 +9,22 @@ from typing import Protocol
 class Headers:
     """Header fields in order of arrival; names compare without case and may repeat."""
 
-    __slots__ = ("_items",)
+    __slots__ = ("_first", "_items")
 
     def __init__(self, items: Sequence[tuple[str, str]] = ()) -> None:
         self._items = list(items)
+        self._first: dict[str, str] | None = None  # the first value of each field, by its name in small letters
+
+    def _index(self) -> dict[str, str]:
+        first: dict[str, str] = {}
+        for name, value in self._items:
+            first.setdefault(name.lower(), value)
+        self._first = first
+        return first
 
     def get(self, name: str, default: str = "") -> str:
         """The first value of a field."""
-        length = len(name)  # compared first: most fields of a request fall out before any string is made
-        for key, value in self._items:
-            if len(key) == length and (key == name or key.lower() == name.lower()):
-                return value
-        return default
+        return (self._first or self._index()).get(name.lower(), default)
 
     def all(self, name: str) -> list[str]:
         name = name.lower()
@@ -28,9 +32,10 @@ class Headers:
 
     def add(self, name: str, value: str) -> None:
         self._items.append((name, value))
+        self._first = None
 
     def __contains__(self, name: object) -> bool:
-        return isinstance(name, str) and any(key.lower() == name.lower() for key, _ in self._items)
+        return isinstance(name, str) and name.lower() in (self._first or self._index())
 
     def __iter__(self) -> Iterator[tuple[str, str]]:
         return iter(self._items)
