@@ -1,6 +1,7 @@
 """The rules of the house, as tests: short tails, pure plans, every extension point documented."""
 
 import ast
+import re
 from pathlib import Path
 
 import grimp
@@ -119,3 +120,43 @@ def test_the_repository_speaks_of_the_product_alone():
         if any(word in line for word in words)
     ]
     assert found == []
+
+
+def documented() -> list[tuple[str, str]]:
+    """(entry of an extension list, the page that must name it)."""
+    from wherry.apiserver.admission import CHAIN
+    from wherry.cli.commands import COMMANDS
+    from wherry.controllers import ALL
+    from wherry.node.volumes import TYPES
+    from wherry.proxy.backends import BACKENDS as PROXIES
+    from wherry.scheduler.profile import PLUGINS
+    from wherry.store import BACKENDS as STORES
+
+    return [
+        *((plugin.__name__.rpartition(".")[2], "concepts/api-server.md") for plugin in CHAIN),
+        *((f"wherry {command.name}", "cli.md") for command in COMMANDS),
+        *((controller.__module__.split(".")[2], "concepts/controllers.md") for controller in ALL),
+        *((volume.key, "concepts/node.md") for volume in TYPES),
+        *((name, "concepts/services.md") for name in PROXIES),
+        *((type(plugin).__name__, "concepts/scheduling.md") for plugin, _ in PLUGINS),
+        *((name, "concepts/store.md") for name in STORES),
+    ]
+
+
+def test_every_entry_of_an_extension_list_is_documented():
+    missing = [
+        f"{entry} in docs/{page}"
+        for entry, page in documented()
+        if not (ROOT / "docs" / page).exists() or entry not in (ROOT / "docs" / page).read_text()
+    ]
+    assert missing == []
+
+
+def test_links_between_pages_lead_somewhere():
+    broken = [
+        f"{page.relative_to(ROOT)}: {target}"
+        for page in [ROOT / "README.md", *(ROOT / "docs").rglob("*.md"), *(ROOT / "examples").rglob("*.md")]
+        for target in re.findall(r"\]\((?!http)([^)#]+)", page.read_text())
+        if not (page.parent / target).exists()
+    ]
+    assert broken == []
