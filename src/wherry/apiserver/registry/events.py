@@ -90,7 +90,7 @@ class ShapedForm:
 
     def _frame(self, kind: str, obj: Obj) -> bytes:
         if self.accepted.transform:
-            obj = forms.metadata_only(obj, self.accepted.version)
+            obj = forms.metadata_only(self.kind, obj, self.accepted.version)
         if self.accepted.media_type == PROTOBUF:
             from wherry.wire.protobuf import envelope
 

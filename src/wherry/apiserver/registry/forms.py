@@ -7,6 +7,7 @@ import orjson
 
 from wherry.aio.http.messages import Response
 from wherry.api import Obj, errors, tables
+from wherry.api.kinds import Kind
 from wherry.apiserver import canonical, encoding, views
 from wherry.apiserver.core import Api, Call
 from wherry.apiserver.negotiation import JSON, PROTOBUF, YAML, Accepted
@@ -53,7 +54,7 @@ def shaped(api: Api, call: Call, obj: Obj, accepted: Accepted) -> Obj:
     """One object in the form asked for. Raises StatusError."""
     match accepted.transform:
         case "PartialObjectMetadata":
-            return metadata_only(obj, accepted.version)
+            return metadata_only(call.kind, obj, accepted.version)
         case "PartialObjectMetadataList":
             raise errors.not_acceptable(
                 f"you requested {accepted.transform}, but the requested object is not a list (*core.{call.kind.kind})"
@@ -65,11 +66,11 @@ def shaped(api: Api, call: Call, obj: Obj, accepted: Accepted) -> Obj:
     return obj
 
 
-def metadata_only(obj: Obj, version: str) -> Obj:
+def metadata_only(kind: Kind, obj: Obj, version: str) -> Obj:
     return {
         "kind": "PartialObjectMetadata",
         "apiVersion": f"meta.k8s.io/{version}",
-        "metadata": obj["metadata"],
+        "metadata": canonical.inner(kind, obj)["metadata"],
     }
 
 
@@ -86,7 +87,7 @@ def table(api: Api, call: Call, objects: list[Obj], metadata: Obj, version: str)
         if include == "Object":
             row["object"] = obj
         else:
-            row["object"] = None if include == "None" else metadata_only(canonical.inner(kind, inner), version)
+            row["object"] = None if include == "None" else metadata_only(kind, inner, version)
     return {
         "kind": "Table",
         "apiVersion": f"meta.k8s.io/{version}",
@@ -145,7 +146,7 @@ def _list_document(api: Api, call: Call, records: list[Record], page: Page, acce
                 f"you requested {accepted.transform}, but the requested object is a list (*core.{kind.list_kind})"
             )
         case "PartialObjectMetadataList":
-            items = [metadata_only(obj, accepted.version) for obj in objects]
+            items = [metadata_only(kind, obj, accepted.version) for obj in objects]
             list_kind, api_version = "PartialObjectMetadataList", f"meta.k8s.io/{accepted.version}"
         case _:
             items = [{key: obj[key] for key in obj if key not in ("kind", "apiVersion")} for obj in objects]

@@ -63,7 +63,7 @@ class Write:
         )  # fmt: skip
 
     def context(self) -> Context:
-        return Context(self.api.clock.now(), self.call.user, self.api.random)
+        return Context(self.api.clock.now(), self.call.user, self.api.random, self.call.warn)
 
 
 def manage(write: Write) -> None:

@@ -21,11 +21,13 @@ Policy = Literal["Background", "Orphan", "none"]
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """`now`: seconds since the epoch. `random` is for what the server invents (names, not secrets)."""
+    """`now`: seconds since the epoch. `random` is for what the server invents (names, not secrets). `warn` tells the
+    client something."""
 
     now: float
     user: User
     random: Random
+    warn: Callable[[str], None]
 
 
 OnCreate = Callable[[Obj, Context], None]

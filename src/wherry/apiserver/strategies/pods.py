@@ -6,11 +6,13 @@ from wherry.api import Obj, kinds
 from wherry.api.kinds import Kind
 from wherry.apiserver.strategies import qos
 from wherry.apiserver.strategies.base import METADATA, Context, Strategy, keep
+from wherry.apiserver.warnings.pods import APPARMOR, APPARMOR_DEPRECATED, apparmor
 from wherry.lib.timestamps import rfc3339
 
 
 def _new_pod(new: Obj, context: Context) -> None:
     spec = new["spec"]
+    _app_armor(new["metadata"].get("annotations") or {}, spec, context)
     new["status"] = {"phase": "Pending", "qosClass": qos.of_pod(spec)}
     if spec.get("schedulingGates"):
         new["status"]["conditions"] = [_GATED | {"lastTransitionTime": rfc3339(context.now)}]
@@ -20,6 +22,23 @@ def _new_pod(new: Obj, context: Context) -> None:
         _merge_keys(term, labels, "mismatchLabelKeys", "NotIn")
     for constraint in spec.get("topologySpreadConstraints") or ():
         _merge_keys(constraint, labels, "matchLabelKeys", "In")
+
+
+def _app_armor(annotations: Obj, spec: Obj, context: Context) -> None:
+    """Profiles that old clients name in annotations become fields, unless the pod's own profile says the same."""
+    if (spec.get("os") or {}).get("name") == "windows":
+        return
+    inherited = (spec.get("securityContext") or {}).get("appArmorProfile")
+    for container in (*(spec.get("containers") or ()), *(spec.get("initContainers") or ())):
+        key = f"{APPARMOR}{container.get('name', '')}"
+        if key not in annotations or (container.get("securityContext") or {}).get("appArmorProfile"):
+            continue
+        profile = apparmor(annotations[key])
+        if profile is not None and profile == inherited:
+            continue
+        if profile is not None:
+            container["securityContext"] = {**(container.get("securityContext") or {}), "appArmorProfile": profile}
+        context.warn(f"metadata.annotations[{key}]: {APPARMOR_DEPRECATED}")
 
 
 _GATED: Obj = {

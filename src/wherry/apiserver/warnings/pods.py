@@ -14,6 +14,7 @@ NO_SELECTOR = "a null labelSelector results in matching no pod"
 SECCOMP_POD = "seccomp.security.alpha.kubernetes.io/pod"
 SECCOMP_CONTAINER = "container.seccomp.security.alpha.kubernetes.io/"
 APPARMOR = "container.apparmor.security.beta.kubernetes.io/"
+APPARMOR_DEPRECATED = 'deprecated since v1.30; use the "appArmorProfile" field instead'
 _OLD_ANNOTATIONS = {
     "scheduler.alpha.kubernetes.io/critical-pod": 'v1.16+; use the "priorityClassName" field instead',
     "security.alpha.kubernetes.io/sysctls": 'v1.11+; use the "sysctls" field instead',
@@ -253,7 +254,7 @@ def _fractions(amounts: Obj | None, at: str) -> list[str]:
 
 
 def _security(spec: Obj, annotations: Obj, at: str, template: bool) -> list[str]:
-    """Annotations where there are fields now."""
+    """Annotations where there are fields now. Those of AppArmor on pods themselves become fields: `strategies`."""
     context = spec.get("securityContext") or {}
     seccomp = 'non-functional in v1.27+; use the "seccompProfile" field instead'
     found = []
@@ -265,11 +266,10 @@ def _security(spec: Obj, annotations: Obj, at: str, template: bool) -> list[str]
         if not own.get("seccompProfile") and SECCOMP_CONTAINER + name in annotations:
             found.append(f"{at}[{SECCOMP_CONTAINER}{name}]: {seccomp}")
         profile = annotations.get(APPARMOR + name)
-        if profile is None or own.get("appArmorProfile"):
+        if not template or profile is None or own.get("appArmorProfile"):
             continue
         if not context.get("appArmorProfile") or context["appArmorProfile"] != apparmor(profile):
-            why = 'deprecated since v1.30; use the "appArmorProfile" field instead'
-            found.append(f"{at}[{APPARMOR}{name}]: {why}")
+            found.append(f"{at}[{APPARMOR}{name}]: {APPARMOR_DEPRECATED}")
     return found
 
 
