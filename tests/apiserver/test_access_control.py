@@ -7,7 +7,7 @@ from wherry.api import Obj, kinds
 from wherry.api.errors import StatusError
 from wherry.apiserver.admission.node_restriction import _forbidden_labels
 from wherry.apiserver.authn.impersonation import claimed
-from wherry.apiserver.authz.node import references
+from wherry.apiserver.authz.nodeidentity import references
 from wherry.apiserver.authz.policy import load
 from wherry.apiserver.authz.rules import Rule, missing
 from wherry.client.interface import ApiError

@@ -12,7 +12,7 @@ from wherry.api.kinds import Kind
 from wherry.apiserver.admission.attributes import Attributes, Lister
 from wherry.apiserver.admission.service_account import MIRROR
 from wherry.apiserver.authn.user import User
-from wherry.apiserver.authz.node import LEASES, name_of, references
+from wherry.apiserver.authz.nodeidentity import LEASES, name_of, references
 
 RESTRICTED = "node-restriction.kubernetes.io"
 _OWN_LABELS = frozenset(
