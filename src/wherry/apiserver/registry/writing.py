@@ -44,6 +44,7 @@ class Write:
     claim: Claim | None = None  # what a Service takes from the pools
     seen: dict[Kind, list[Obj]] = field(default_factory=dict)  # what admission wanted to see
     view: Kind | None = None
+    _attributes: Attributes | None = None
 
     @property
     def name(self) -> str:
@@ -54,12 +55,20 @@ class Write:
         return strategies.of(self.kind)
 
     def attributes(self) -> Attributes:
+        """For admission; one for the whole write, brought up to date."""
+        found = self._attributes
+        if found is None:
+            found = self._attributes = self._new_attributes()
+        found.kind, found.name = self.kind, self.name or self.call.target.name
+        found.new, found.old = self.new, self.old
+        return found
+
+    def _new_attributes(self) -> Attributes:
         target = self.call.target
         operation: Operation = "CREATE" if self.old is None else "UPDATE"
         return Attributes(
-            operation, self.kind, target.namespace, self.name or target.name, self.subresource, self.new, self.old,
-            self.call.user, self.options.dry_run, self.call.warn, lambda: names.suffix(self.api.random),
-            self.seen,
+            operation, self.kind, target.namespace, self.name, self.subresource, self.new, self.old, self.call.user,
+            self.options.dry_run, self.call.warn, lambda: names.suffix(self.api.random), self.seen,
         )  # fmt: skip
 
     def context(self) -> Context:
