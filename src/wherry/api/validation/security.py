@@ -64,8 +64,8 @@ def pod(context: Obj | None, spec: Obj, path: str) -> Check:
         policies = ("Merge", "Strict")
         yield from fields.one_of(context["supplementalGroupsPolicy"], f"{path}.supplementalGroupsPolicy", policies)
     if context.get("seLinuxChangePolicy") is not None:
-        policies = ("Recursive",)  # "MountOption" belongs to a feature that is off unless somebody asks for it
-        yield from fields.one_of(context["seLinuxChangePolicy"], f"{path}.seLinuxChangePolicy", policies)
+        # "MountOption" belongs to a feature that is off unless somebody asks for it.
+        yield from fields.one_of(context["seLinuxChangePolicy"], f"{path}.seLinuxChangePolicy", ("Recursive",))
 
 
 _SYSCTL_PART = "[a-z0-9]([-_a-z0-9]*[a-z0-9])?"
