@@ -111,6 +111,12 @@ async def test_rotated_files_are_read_with_it(log):
     assert not rotate(log, 1000, 5, lambda: None)
 
 
+async def test_other_files_beside_a_log_are_not_its(log):
+    for name in ("0.log.tmp", "0.log.gz", "0.log.20260102-030405", "10.log.20260102-030405.000000001", "1.log"):
+        (log.parent / name).write_text(entry(99, "not mine"))
+    assert "not mine" not in await everything(log)
+
+
 async def test_rotation_keeps_so_many_files(log):
     for number in range(6):
         rotate(log, 0, 3, lambda number=number: log.write_text(entry(number, f"file {number}")))

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import re
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,7 @@ from wherry.engine.logs import lines
 from wherry.linux.inotify import changes
 
 _BLOCK = 65_536
+_ROTATED = r"\.\d{8}-\d{6}\.\d{9}"  # what `rotation` adds to a name
 
 Ended = asyncio.Future[Any]
 
@@ -29,10 +31,11 @@ class LogOptions:
 
 
 def files(path: Path) -> list[Path]:
-    """The log's files, the oldest first, the current one last (it need not be there)."""
-    prefix = f"{path.name}."
-    rotated = sorted(name for name in os.listdir(path.parent) if name.startswith(prefix))
-    return [*(path.parent / name for name in rotated), path]
+    """The log's files, the oldest first, the current one last (it need not be there). Others beside them, such as the
+    one that conmon gives a temporary name while it makes it, are not."""
+    rotated = re.compile(re.escape(path.name) + _ROTATED)
+    names = sorted(name for name in os.listdir(path.parent) if rotated.fullmatch(name))
+    return [*(path.parent / name for name in names), path]
 
 
 async def read(path: Path, options: LogOptions, ended: Ended | None = None) -> AsyncIterator[bytes]:
