@@ -6,7 +6,7 @@ Labels and fields are read through a projection that skips the rest of the objec
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any
 
 import msgspec
@@ -21,18 +21,33 @@ from wherry.store import Record
 Getter = Callable[[Obj], str]
 
 
-def _at(*path: str, default: str = "") -> Getter:
-    def get(obj: Obj) -> str:
+@dataclass(frozen=True, slots=True)
+class _Field:
+    """A field by the names that lead to it."""
+
+    path: tuple[str, ...]
+    default: str = ""
+
+    def __call__(self, obj: Obj) -> str:
         value: Any = obj
-        for name in path:
+        for name in self.path:
             value = value.get(name) if isinstance(value, Mapping) else None
+        return self._shown(value)
+
+    def of(self, record: Record) -> str:
+        """The same of a stored object."""
+        return self._shown(_read(record, self.path))
+
+    def _shown(self, value: Any) -> str:
         if value is None:
-            return default
+            return self.default
         if isinstance(value, bool):
             return "true" if value else "false"
         return str(value)
 
-    return get
+
+def _at(*path: str, default: str = "") -> _Field:
+    return _Field(path, default)
 
 
 def _event_source(obj: Obj) -> str:
@@ -54,7 +69,7 @@ _EVENT |= {
     "source": _event_source,
     "type": _at("type"),
 }
-_REPLICAS = {"status.replicas": _at("status", "replicas", default="0")}
+_REPLICAS: dict[str, Getter] = {"status.replicas": _at("status", "replicas", default="0")}
 
 FIELDS: dict[Kind, dict[str, Getter]] = {
     kinds.POD: {
@@ -128,17 +143,6 @@ class _Labelled(msgspec.Struct):
 _labelled = msgspec.json.Decoder(_Labelled)
 
 
-class _Spec(msgspec.Struct):
-    nodeName: str = ""
-
-
-class _Bound(msgspec.Struct):
-    spec: _Spec
-
-
-_bound = msgspec.json.Decoder(_Bound)
-
-
 @lru_cache(2048)
 def labels_of(record: Record) -> Mapping[str, str]:
     """A stored object's labels. Kept for the next asker: many watches look at the same few new records."""
@@ -146,9 +150,24 @@ def labels_of(record: Record) -> Mapping[str, str]:
 
 
 @lru_cache(2048)
-def node_of(record: Record) -> str:
-    """A stored pod's node."""
-    return _bound.decode(encoding.HEAD + record.value).spec.nodeName
+def _read(record: Record, path: tuple[str, ...]) -> Any:
+    """One field of a stored object; None where it is not."""
+    try:
+        value = _projection(path).decode(encoding.HEAD + record.value)
+    except msgspec.ValidationError:  # something on the way is no object
+        return None
+    for _ in path:
+        value = value.below if value is not None else None
+    return value
+
+
+@cache
+def _projection(path: tuple[str, ...]) -> "msgspec.json.Decoder[Any]":
+    """What skips everything but one field."""
+    kind: Any = Any
+    for name in reversed(path):
+        kind = msgspec.defstruct("Projection", [("below", kind | None, None)], rename={"below": name})
+    return msgspec.json.Decoder(kind)
 
 
 @lru_cache(256)
@@ -190,10 +209,8 @@ class Selection:
             return record.key.rpartition("/")[2]
         if name == "metadata.namespace":
             return record.key.split("/")[1] if record.key.count("/") > 1 else ""
-        if name == "spec.nodeName" and self.kind is kinds.POD:
-            return node_of(record)
         getter = FIELDS.get(self.kind, {}).get(name) or _at(*name.split("."))
-        return getter(_whole(record))
+        return getter.of(record) if isinstance(getter, _Field) else getter(_whole(record))
 
 
 @lru_cache(1024)
