@@ -52,6 +52,11 @@ def _field(text: str) -> _Field:
     return _Field(name, key or name[:1].lower() + name[1:], kind if of == "" else f"{kind}@", of, omitted=omitted)
 
 
+def names(type: str) -> list[tuple[str, str]]:
+    """The fields of a struct: the name in Go and the key in JSON."""
+    return [(field.name, field.key) for field in _fields(type)]
+
+
 def shown(type: str, value: Obj | None) -> dict[str, Any] | None:
     """A struct as Go's JSON encoder prints it."""
     if value is None:

@@ -82,6 +82,23 @@ def certificates_error(data: bytes) -> str:
     return "" if found else "must contain at least one CERTIFICATE PEM block"
 
 
+def bundle_error(data: bytes) -> str:
+    """Why no certificate of an authority can be read here; empty when one can."""
+    from cryptography import x509
+
+    found = blocks(data)
+    if not found:
+        return "unable to load root certificates: unable to parse bytes as PEM block"
+    for block in found:
+        try:
+            x509.load_der_x509_certificate(block.content)
+        except ValueError:
+            return "unable to load root certificates: failed to parse certificate: x509: malformed certificate"
+        if block.type == CERTIFICATE and not block.headers:
+            return ""
+    return "unable to load root certificates: no valid certificate authority data seen"
+
+
 _FIELD = (
     "{optional:false explicit:false application:false private:false defaultValue:<nil> tag:<nil> stringType:0 "
     "timeType:0 set:false omitEmpty:false}"

@@ -66,6 +66,18 @@ def _stamp_conditions(new: Obj, old: Obj, context: Context) -> None:
             condition["lastTransitionTime"] = known.get((condition.get("type"), condition.get("status"))) or now
 
 
+def _stored_version(new: Obj, context: Context) -> None:
+    """Objects may have been stored in every version that ever was the one to store."""
+    stored = new["status"].get("storedVersions") or []
+    storage = next((each["name"] for each in new["spec"].get("versions") or () if each.get("storage")), None)
+    if storage is not None and storage not in stored:
+        new["status"] = {**new["status"], "storedVersions": [*stored, storage]}
+
+
+def _definition(new: Obj, old: Obj, context: Context) -> None:
+    _stored_version(new, context)
+
+
 def _api_service(new: Obj, context: Context) -> None:
     """A group that this server serves itself is available at once."""
     if not new["spec"].get("service"):
@@ -132,6 +144,10 @@ STRATEGIES: dict[Kind, Strategy] = {
     kinds.VALIDATING_ADMISSION_POLICY_BINDING: _POLICY,
     kinds.VALIDATING_ADMISSION_POLICY: Strategy(
         status=True, generation=("spec",), unconditional_update=False, status_keeps_metadata=METADATA
+    ),
+    # apiextensions
+    kinds.CUSTOM_RESOURCE_DEFINITION: Strategy(
+        status=True, generation=("spec",), create=_stored_version, update=_definition, unconditional_update=False
     ),
     # flowcontrol
     kinds.FLOW_SCHEMA: _FLOW_CONTROL,

@@ -9,7 +9,7 @@ from typing import Any
 
 from wherry.api import Obj, kinds
 from wherry.api.kinds import Kind
-from wherry.apiserver.warnings import network, nodes, pods, storage, workloads
+from wherry.apiserver.warnings import definitions, network, nodes, pods, storage, workloads
 
 Warn = Callable[[Obj, Obj | None], list[str]]
 
@@ -53,6 +53,7 @@ WARNINGS: dict[Kind, Warn] = {
     kinds.STORAGE_CLASS: storage.of_class,
     kinds.CSI_DRIVER: storage.of_driver,
     kinds.CSI_STORAGE_CAPACITY: storage.of_capacity,
+    kinds.CUSTOM_RESOURCE_DEFINITION: definitions.of_definition,
 }
 
 OF_STATUS: dict[Kind, Warn] = {

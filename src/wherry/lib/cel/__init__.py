@@ -14,9 +14,12 @@ from wherry.lib.cel.checker import check
 from wherry.lib.cel.environment import Environment, base
 from wherry.lib.cel.errors import CelError
 from wherry.lib.cel.parser import is_identifier, parse
+from wherry.lib.cel.syntax import mentions
 from wherry.lib.cel.types import (
     BOOL,
+    BYTES,
     DOUBLE,
+    DURATION,
     DYN,
     INT,
     NULL,
@@ -26,13 +29,16 @@ from wherry.lib.cel.types import (
     Type,
     list_of,
     map_of,
+    optional_of,
     parse_type,
     struct,
 )
 
 __all__ = [
     "BOOL",
+    "BYTES",
     "DOUBLE",
+    "DURATION",
     "DYN",
     "INT",
     "NULL",
@@ -47,6 +53,8 @@ __all__ = [
     "is_identifier",
     "list_of",
     "map_of",
+    "mentions",
+    "optional_of",
     "parse",
     "parse_type",
     "struct",

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable
 from datetime import datetime
 from functools import singledispatchmethod
 
+from wherry.lib import regexp
 from wherry.lib.cel import types
 from wherry.lib.cel.environment import Environment
 from wherry.lib.cel.errors import CelError, Issue
@@ -19,6 +20,7 @@ from wherry.lib.cel.syntax import (
     Node,
     Select,
     StructOf,
+    children,
     qualified,
 )
 from wherry.lib.cel.types import BOOL, DYN, ERROR, INT, Type, is_dyn, list_of, map_of, optional_of
@@ -297,25 +299,8 @@ def _literals(node: Node, issues: list[Issue]) -> None:
         constant = node.arguments[-1] if node.arguments else None
         if rule and isinstance(constant, Literal) and constant.kind == "string" and not rule(constant.value):
             issues.append(Issue(constant.at, f"invalid {node.function} argument"))
-    for child in _children(node):
+    for child in children(node):
         _literals(child, issues)
-
-
-def _children(node: Node) -> list[Node]:
-    match node:
-        case Call():
-            return [*([node.target] if node.target else []), *node.arguments]
-        case Select():
-            return [node.operand]
-        case ListOf():
-            return node.elements
-        case MapOf():
-            return [each for key, value, _ in node.entries for each in (key, value)]
-        case StructOf():
-            return [value for _, _, value, _ in node.entries]
-        case Comprehension():
-            return [node.over, *node.arguments]
-    return []
 
 
 _DURATION = re.compile(r"[-+]?(0|(\d+\.?\d*|\.\d+)(ns|us|µs|μs|ms|s|m|h)((\d+\.?\d*|\.\d+)(ns|us|µs|μs|ms|s|m|h))*)")
@@ -335,8 +320,8 @@ def _is_timestamp(text: str) -> bool:
 
 def _is_pattern(text: str) -> bool:
     try:
-        re.compile(text)
-    except re.error:
+        regexp.compile(text)
+    except regexp.PatternError:
         return False
     return True
 

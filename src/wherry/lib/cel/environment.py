@@ -19,7 +19,7 @@ class Environment:
     structs: Mapping[str, Fields] = field(default_factory=dict)
     open: tuple[str, ...] = ()
 
-    def with_variables(self, **variables: Type) -> "Environment":
+    def with_variables(self, /, **variables: Type) -> "Environment":
         return replace(self, variables={**self.variables, **variables})
 
     def with_structs(self, structs: Mapping[str, Fields]) -> "Environment":

@@ -86,3 +86,28 @@ def qualified(node: Node) -> str | None:
         prefix = qualified(node.operand)
         return f"{prefix}.{node.name}" if prefix else None
     return None
+
+
+def children(node: Node) -> list[Node]:
+    """The nodes directly below."""
+    match node:
+        case Call():
+            return [*([node.target] if node.target else []), *node.arguments]
+        case Select():
+            return [node.operand]
+        case ListOf():
+            return node.elements
+        case MapOf():
+            return [each for key, value, _ in node.entries for each in (key, value)]
+        case StructOf():
+            return [value for _, _, value, _ in node.entries]
+        case Comprehension():
+            return [node.over, *node.arguments]
+    return []
+
+
+def mentions(node: Node, name: str) -> bool:
+    """Whether a name stands anywhere in a tree."""
+    if isinstance(node, Identifier) and node.name == name:
+        return True
+    return any(mentions(child, name) for child in children(node))
