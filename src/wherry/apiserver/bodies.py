@@ -4,6 +4,7 @@ JSON goes straight through `api.decoding`; YAML and protobuf become JSON values 
 apiserver's transformDecodeError.
 """
 
+import json
 import re
 from dataclasses import dataclass
 from typing import Any
@@ -66,9 +67,13 @@ def _from_yaml(kind: Kind, body: bytes) -> bytes:
     from wherry.apiserver import yamltext
 
     try:
-        return orjson.dumps(yamltext.load(body))
+        value = yamltext.load(body)
     except yamltext.YamlError as error:
         raise unrecognized(kind, body, str(error)) from None
+    try:
+        return orjson.dumps(value)
+    except TypeError:  # numbers of more than 64 bits, which the decoder has words for
+        return json.dumps(value).encode()
 
 
 def unrecognized(kind: Kind, body: bytes, why: str) -> StatusError:

@@ -25,13 +25,16 @@ ITEM = b'{"metadata":{"resourceVersion":"%d",'
 
 
 def encode(obj: Obj) -> bytes:
-    """The stored form of a built-in kind's object."""
+    """The stored form of a built-in kind's object. Raises RecursionError for one that is nested too deeply."""
     metadata = {key: value for key, value in obj["metadata"].items() if key != "resourceVersion"}
     body: dict[str, Any] = {"metadata": metadata}
     for key, value in obj.items():
         if key not in ("kind", "apiVersion", "metadata"):
             body[key] = value
-    return bytes(memoryview(orjson.dumps(body))[len(HEAD) :])
+    try:
+        return bytes(memoryview(orjson.dumps(body))[len(HEAD) :])
+    except orjson.JSONEncodeError as error:
+        raise RecursionError(str(error)) if "Recursion" in str(error) else error from None
 
 
 @lru_cache(4096)

@@ -60,7 +60,10 @@ def _applier(kind: Kind, node: Node, body: bytes, options: WriteOptions, writer:
 
     def patch(old: Obj | None) -> Decoded:
         applied = apply.apply(old, config, node, writer, options.force)
-        obj = decoding.normalize(applied, node).object
+        try:
+            obj = decoding.normalize(applied, node).object
+        except DecodeError as error:
+            raise apply.unconvertible(config, str(error)) from None
         defaults.apply(kind, obj, writer.now)
         canonical.apply(kind, obj)
         return Decoded(obj, repeated)

@@ -69,6 +69,8 @@ def handler(api: Api) -> Handler:
             response = refusal(error, call)
         except Unavailable as error:
             response = refusal(errors.service_unavailable(str(error)), call)
+        except RecursionError:
+            response = refusal(errors.bad_request("exceeded max depth"), call)
         except Exception:
             log.exception("%s %s failed", request.method, request.path)
             response = refusal(errors.internal("unexpected failure; the server's log has the details"), call)

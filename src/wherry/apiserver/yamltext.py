@@ -4,11 +4,16 @@ import re
 from typing import Any, ClassVar
 
 import yaml
+from yaml.events import AliasEvent, CollectionEndEvent, CollectionStartEvent, NodeEvent
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 from yaml.scanner import ScannerError
 
 _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _Dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+
+
+MAX_DEPTH = 250  # of collections in each other: what JSON libraries write
+MAX_NODES = 1_000_000  # with everything in its place that aliases name
 
 
 class YamlError(ValueError):
@@ -51,9 +56,35 @@ def _key(key: Any) -> str:
     return "null" if key is None else str(key)
 
 
+def _check(text: bytes) -> None:
+    """Refuse what would take the reader's stack or the machine's memory. Raises YamlError, yaml.YAMLError."""
+    sizes: dict[str | None, int] = {}  # of what anchors name; 0 while it is still open
+    open_: list[tuple[str | None, int]] = []  # anchors of the collections around, and the nodes before each
+    nodes = 0
+    for event in yaml.parse(text, Loader=_Loader):
+        if isinstance(event, AliasEvent):
+            if sizes.get(event.anchor) == 0:
+                raise YamlError(f"yaml: anchor '{event.anchor}' value contains itself")
+            nodes += sizes.get(event.anchor, 1)
+        elif isinstance(event, CollectionStartEvent):
+            open_.append((event.anchor, nodes))
+            sizes |= {event.anchor: 0} if event.anchor else {}
+            nodes += 1
+        elif isinstance(event, CollectionEndEvent):
+            anchor, before = open_.pop()
+            sizes |= {anchor: nodes - before} if anchor else {}
+        elif isinstance(event, NodeEvent):
+            nodes += 1
+        if len(open_) > MAX_DEPTH:
+            raise YamlError(f"yaml: exceeded max depth of {MAX_DEPTH}")
+        if nodes > MAX_NODES:
+            raise YamlError("yaml: document contains excessive aliasing")
+
+
 def load(text: bytes) -> Any:
     """The first document of a YAML text. Raises YamlError."""
     try:
+        _check(text)
         loader = _JsonLoader(text)
         try:
             return loader.get_data() if loader.check_data() else None
@@ -67,8 +98,9 @@ def duplicates(text: bytes) -> list[str]:
     """What a strict reader says of keys that a map has twice."""
     found: list[str] = []
     try:
+        _check(text)
         root = yaml.compose(text, Loader=_Loader)
-    except yaml.YAMLError:
+    except (YamlError, yaml.YAMLError):
         return found
     if root is not None:
         _find_duplicates(root, found)

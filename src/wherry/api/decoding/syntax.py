@@ -20,7 +20,10 @@ def may_have_duplicates(body: bytes) -> bool:
     """False only when it is certain that no object has a key twice: a parsed copy has as many quotation marks."""
     if b"\\" in body and b"\\u" in body:
         return True
-    return body.count(b'"') != orjson.dumps(orjson.loads(body)).count(b'"')
+    try:
+        return body.count(b'"') != orjson.dumps(orjson.loads(body)).count(b'"')
+    except orjson.JSONEncodeError:  # written less deeply than it is read
+        raise DecodeError("exceeded max depth") from None
 
 
 def _pairs(items: list[tuple[str, Any]]) -> Pairs:
@@ -83,6 +86,8 @@ class _Scanner:
             self._expect("", "after top-level value")
         except DecodeError as error:
             return str(error)
+        except RecursionError:
+            return "exceeded max depth"
         return "invalid JSON"
 
     def _skip(self) -> None:

@@ -59,6 +59,13 @@ def check(config: Obj, node: Node, writer: Writer) -> None:
         raise StatusError(500, "", f"failed to create typed patch object ({_identity(config)}): {text}")
 
 
+def unconvertible(config: Obj, why: str) -> StatusError:
+    """The configuration fits its schema, but Go's type cannot hold it: a time that is none, for instance."""
+    kind = f"{_go_version(config['apiVersion'])}, Kind={config['kind']}".removeprefix("/")
+    why = f"unable to convert unstructured object to {kind}: {why}"
+    return StatusError(500, "", f"failed to convert new object ({_identity(config)}) to proper version: {why}")
+
+
 def _identity(config: Obj) -> str:
     metadata = config.get("metadata")
     metadata = metadata if isinstance(metadata, dict) else {}

@@ -9,7 +9,7 @@ from typing import Any
 
 from wherry.api import Obj
 from wherry.api.errors import StatusError, bad_request
-from wherry.api.patch.values import go_format, go_type
+from wherry.api.patch.values import go_format, go_type, json_type
 from wherry.api.schema import Node
 
 DIRECTIVE = "$patch"
@@ -20,10 +20,14 @@ ORDER = "$setElementOrder"
 _ANY = Node("any")
 
 
-def apply(original: Obj, patch: Obj, node: Node) -> Obj:
+def apply(original: Obj, patch: Any, node: Node) -> Obj:
     """The original with the patch merged in, by the node of the object's kind. Neither argument changes; the result
-    shares with both what the patch does not reach."""
-    return _merge_map(original, patch, node)
+    shares with both what the patch does not reach. Raises StatusError."""
+    if patch is not None and not isinstance(patch, dict):
+        raise bad_request(
+            f"json: cannot unmarshal {json_type(patch)} into Go value of type map[string]interface {{}}"
+        )
+    return _merge_map(original, patch or {}, node)
 
 
 def _failed(message: str) -> StatusError:
@@ -201,14 +205,18 @@ def _merge_elements(original: list[Any], patch: list[Any], key: str, node: Node)
 
 def _in_order(merged: list[Any], wanted: list[Any], server: list[Any], key: Callable[[Any], Any]) -> list[Any]:
     """Elements that the patch names in the patch's order, the others where the server had them relative to these."""
-    order = {key(item): index for index, item in reversed(list(enumerate(wanted)))}
-    before = {key(item): index for index, item in reversed(list(enumerate(server)))}
-    named = sorted((item for item in merged if key(item) in order), key=lambda item: order[key(item)])
-    others = [item for item in merged if key(item) not in order]
-    others.sort(key=lambda item: before.get(key(item), len(before)))
+
+    def name(item: Any) -> str:  # what tells elements apart can be of any type
+        return str(key(item))
+
+    order = {name(item): index for index, item in reversed(list(enumerate(wanted)))}
+    before = {name(item): index for index, item in reversed(list(enumerate(server)))}
+    named = sorted((item for item in merged if name(item) in order), key=lambda item: order[name(item)])
+    others = [item for item in merged if name(item) not in order]
+    others.sort(key=lambda item: before.get(name(item), len(before)))
     result: list[Any] = []
     for item in named:
-        while others and before.get(key(others[0]), len(before)) < before.get(key(item), -1):
+        while others and before.get(name(others[0]), len(before)) < before.get(name(item), -1):
             result.append(others.pop(0))
         result.append(item)
     return result + others

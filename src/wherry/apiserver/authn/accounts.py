@@ -104,7 +104,7 @@ def _issued_by(token: str, issuer: str) -> bool:
     """Whether the token claims to be this server's; checked before anything costs time."""
     try:
         content: Any = orjson.loads(decode_base64(token.split(".")[1]))
-    except ValueError:
+    except (IndexError, ValueError):
         return False
     return isinstance(content, dict) and content.get("iss") == issuer and "kubernetes.io" in content
 

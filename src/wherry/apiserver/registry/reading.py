@@ -1,9 +1,6 @@
 """Get and list."""
 
-import base64
 import re
-
-import orjson
 
 from wherry.aio.http.messages import Response
 from wherry.api import errors, kinds
@@ -11,7 +8,7 @@ from wherry.api.kinds import Kind
 from wherry.apiserver import negotiation, options
 from wherry.apiserver.core import Api, Call
 from wherry.apiserver.options import ListOptions
-from wherry.apiserver.registry import forms, storage
+from wherry.apiserver.registry import forms, pages, storage
 from wherry.apiserver.registry.forms import Page
 from wherry.apiserver.selection import Selection, select
 from wherry.store import Compacted, Range, Record
@@ -53,7 +50,7 @@ async def select_records(api: Api, kind: Kind, namespace: str, wanted: ListOptio
         records = [record for record in records if selection.matches(record)]
         return _cut(records, wanted.limit, found.revision, prefix, selection)
     if found.remaining:
-        token = _token(found.revision, prefix, records[-1].key)
+        token = pages.token(found.revision, prefix, records[-1].key)
         return records, Page(found.revision, token, found.remaining)
     return records, Page(found.revision)
 
@@ -83,7 +80,7 @@ def _cut(
     """A page of selected records; how many remain is not told, as upstream does."""
     if not limit or len(records) <= limit:
         return records, Page(revision)
-    return records[:limit], Page(revision, _token(revision, prefix, records[limit - 1].key))
+    return records[:limit], Page(revision, pages.token(revision, prefix, records[limit - 1].key))
 
 
 async def _range(api: Api, prefix: str, after: str, limit: int, revision: int) -> Range:
@@ -105,7 +102,7 @@ async def _start(api: Api, wanted: ListOptions, prefix: str) -> tuple[str, int]:
     if wanted.token:
         if wanted.version not in ("", "0"):
             raise errors.bad_request("specifying resource version is not allowed when using continue")
-        return _resume(wanted.token, prefix)
+        return pages.resume(wanted.token, prefix)
     if version:
         await wait_for(api, version)
         exact = wanted.match == "Exact" or (not wanted.match and wanted.limit)
@@ -134,34 +131,3 @@ async def wait_for(api: Api, version: int) -> None:
         "causes": [{"reason": "ResourceVersionTooLarge", "message": "Too large resource version"}]
     }
     raise error
-
-
-def _token(revision: int, prefix: str, last: str) -> str:
-    """Where the next page starts. The key goes without its prefix, so that a token serves its own list only."""
-    content = {"v": "meta.k8s.io/v1", "rv": revision, "start": last.removeprefix(prefix) + "\0"}
-    return base64.urlsafe_b64encode(orjson.dumps(content)).rstrip(b"=").decode()
-
-
-def _resume(token: str, prefix: str) -> tuple[str, int]:
-    try:
-        content = orjson.loads(_base64(token))
-    except orjson.JSONDecodeError as error:
-        raise errors.bad_request(f"invalid continue token: continue key is not valid: {error}") from None
-    if not isinstance(content, dict) or content.get("v") != "meta.k8s.io/v1":
-        why = "server does not recognize this encoded version"
-        raise errors.bad_request(f"invalid continue token: continue key is not valid: {why}")
-    start = str(content.get("start", ""))
-    if not start:
-        raise errors.bad_request("invalid continue token: continue key is not valid: encoded start key empty")
-    return prefix + start.removesuffix("\0"), max(int(content.get("rv", 0)), 0)
-
-
-def _base64(text: str) -> bytes:
-    """Go's RawURLEncoding, with its message for what is wrong."""
-    bad = re.search(r"[^A-Za-z0-9_-]", text)
-    if bad or len(text) % 4 == 1:
-        at = bad.start() if bad else len(text) // 4 * 4
-        raise errors.bad_request(
-            f"invalid continue token: continue key is not valid: illegal base64 data at input byte {at}"
-        )
-    return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))

@@ -30,7 +30,7 @@ def _new_job(new: Obj, context: Context) -> None:
     labels = spec["template"].setdefault("metadata", {}).setdefault("labels", {})
     shared = bool(labels) and metadata.get("labels") == labels
     for label in _JOB_NAME:
-        labels.setdefault(label, metadata["name"])
+        labels.setdefault(label, metadata.get("name", ""))
     for label in _JOB_UID:
         labels.setdefault(label, metadata["uid"])
     if shared or not metadata.get("labels"):  # a job without labels of its own shows its pods'

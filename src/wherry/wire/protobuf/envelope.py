@@ -8,7 +8,7 @@ import struct
 from typing import Any
 
 from wherry.api.schema import META, definitions
-from wherry.wire.protobuf.fields import Malformed, delimited, read
+from wherry.wire.protobuf.fields import Malformed, as_bytes, as_text, delimited, read
 from wherry.wire.protobuf.messages import message, message_name
 from wherry.wire.protobuf.numbers import has_message
 
@@ -26,11 +26,13 @@ def _definition(api_version: str, kind: str) -> str | None:
 
 
 def encode(obj: dict[str, Any]) -> bytes | None:
-    """An object that names its apiVersion and kind; None if that kind has no protobuf form (tables, custom ones)."""
-    definition = _definition(obj["apiVersion"], obj["kind"])
+    """An object that names its kind; None if that kind has no protobuf form (tables, custom ones). The lists of
+    discovery's first version are without an apiVersion."""
+    api_version = obj.get("apiVersion", "v1")
+    definition = _definition(api_version, obj["kind"])
     if definition is None:
         return None
-    type_meta = delimited(1, obj["apiVersion"].encode()) + delimited(2, obj["kind"].encode())
+    type_meta = delimited(1, api_version.encode()) + delimited(2, obj["kind"].encode())
     raw = message(definition).encode(obj)
     return b"%b%b%b%b" % (MAGIC, delimited(1, type_meta), delimited(2, raw), delimited(3, b"") + delimited(4, b""))
 
@@ -40,20 +42,16 @@ def decode(data: bytes) -> dict[str, Any]:
     if not data.startswith(MAGIC):
         raise Malformed("provided data does not appear to be a protobuf message, expected prefix [107 56 115 0]")
     parts = {number: value for number, _, value in read(data[len(MAGIC) :])}
-    names = {number: bytes(value).decode() for number, _, value in read(_part(parts, 1)) if isinstance(value, bytes)}
+    names = {number: as_text(value) for number, _, value in read(as_bytes(parts.get(1, b"")))}
     api_version, kind = names.get(1, ""), names.get(2, "")
     definition = _definition(api_version, kind)
     if definition is None:
         raise KeyError(f'no kind "{kind}" is registered for version "{api_version}"')
-    obj = message(definition).decode(_part(parts, 2))
+    try:
+        obj = message(definition).decode(as_bytes(parts.get(2, b"")))
+    except RecursionError:
+        raise Malformed("messages are nested too deeply") from None
     return {"kind": kind, "apiVersion": api_version, **obj}
-
-
-def _part(parts: dict[int, int | bytes], number: int) -> bytes:
-    value = parts.get(number, b"")
-    if isinstance(value, int):
-        raise Malformed("the envelope is not one")
-    return value
 
 
 def watch_event(type: str, obj: dict[str, Any]) -> bytes:

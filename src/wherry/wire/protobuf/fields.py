@@ -74,6 +74,28 @@ def read(data: bytes) -> Iterator[tuple[int, int, int | bytes]]:
         at += size
 
 
+def as_bytes(value: int | bytes) -> bytes:
+    """The value of a field that holds bytes. Raises Malformed."""
+    if isinstance(value, int):
+        raise Malformed("a number where a message should be")
+    return value
+
+
+def as_text(value: int | bytes) -> str:
+    """The value of a field that holds text. Raises Malformed."""
+    try:
+        return as_bytes(value).decode()
+    except UnicodeDecodeError:
+        raise Malformed("a text is not UTF-8") from None
+
+
+def as_integer(value: int | bytes) -> int:
+    """The value of a field that holds a number. Raises Malformed."""
+    if not isinstance(value, int):
+        raise Malformed("a message where a number should be")
+    return signed(value)
+
+
 def read_packed(data: bytes) -> Iterator[int]:
     """Varints one behind the other, without tags."""
     at = 0

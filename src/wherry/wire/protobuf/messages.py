@@ -20,6 +20,9 @@ from wherry.wire.protobuf.fields import (
     FIXED64,
     VARINT,
     Malformed,
+    as_bytes,
+    as_integer,
+    as_text,
     delimited,
     read,
     read_packed,
@@ -68,7 +71,7 @@ class Message:
         obj: dict[str, Any] = {} if into is None else into
         for number, wire, value in read(data):
             if number in self.embedded:
-                self.embedded[number].decode(_bytes(value), obj)
+                self.embedded[number].decode(as_bytes(value), obj)
             elif number in self.fields:
                 _store(obj, self.fields[number], wire, value)
         return obj
@@ -82,17 +85,11 @@ def _store(obj: dict[str, Any], field: Field, wire: int, value: int | bytes) -> 
     elif field.join == "list":
         found = obj.setdefault(field.name, [])
         if field.packed and wire == BYTES:
-            found += [field.read(number) for number in read_packed(_bytes(value))]
+            found += [field.read(number) for number in read_packed(as_bytes(value))]
         else:
             found.append(field.read(value))
     else:
         obj.setdefault(field.name, {}).update(field.read(value))
-
-
-def _bytes(value: int | bytes) -> bytes:
-    if isinstance(value, int):
-        raise Malformed("a number where a message should be")
-    return value
 
 
 def message_name(definition: str) -> str:
@@ -151,9 +148,9 @@ def _map_codec(items: Node, wrapped: bool) -> tuple[Writer, Reader]:
 
     def read_entry(data: bytes) -> dict[str, Any]:
         key, value = "", None
-        for number, _, content in read(_bytes(data)):
+        for number, _, content in read(as_bytes(data)):
             if number == 1:
-                key = _text(content)
+                key = as_text(content)
             elif number == 2:
                 value = read_value(content)
         return {key: read_value(b"") if value is None else value}
@@ -170,7 +167,7 @@ def _wrapped_codec(node: Node) -> tuple[Writer, Reader]:
         return delimited(number, b"".join([write_one(1, value) for value in values]))
 
     def read_list(data: bytes) -> list[Any]:
-        return [read_one(value) for number, _, value in read(_bytes(data)) if number == 1]
+        return [read_one(value) for number, _, value in read(as_bytes(data)) if number == 1]
 
     return write, read_list
 
@@ -190,7 +187,7 @@ def _object_codec(definition: str) -> tuple[Writer, Reader]:
         return delimited(number, message(definition).encode(value))
 
     def read_object(data: bytes) -> dict[str, Any]:
-        return message(definition).decode(_bytes(data))
+        return message(definition).decode(as_bytes(data))
 
     return write, read_object
 
@@ -199,35 +196,31 @@ def _write_string(number: int, value: str) -> bytes:
     return delimited(number, value.encode())
 
 
-def _text(value: int | bytes) -> str:
-    try:
-        return _bytes(value).decode()
-    except UnicodeDecodeError:
-        raise Malformed("a text is not UTF-8") from None
-
-
 def _write_bytes(number: int, value: str) -> bytes:
     return delimited(number, base64.b64decode(value))
 
 
 def _read_bytes(value: bytes) -> str:
-    return base64.b64encode(_bytes(value)).decode()
+    return base64.b64encode(as_bytes(value)).decode()
 
 
 def _write_integer(number: int, value: int) -> bytes:
     return tag(number, VARINT) + varint(value)
 
 
-def _read_integer(value: int) -> int:
-    return signed(value)
-
-
 def _write_double(number: int, value: float) -> bytes:
     return tag(number, FIXED64) + struct.pack("<d", value)
 
 
+def _read_boolean(value: int | bytes) -> bool:
+    return bool(as_integer(value))
+
+
 def _read_double(value: bytes) -> float:
-    return float(struct.unpack("<d", value)[0])
+    try:
+        return float(struct.unpack("<d", as_bytes(value))[0])
+    except struct.error:
+        raise Malformed("a fraction is not of 64 bits") from None
 
 
 def _write_time(number: int, value: str) -> bytes:
@@ -237,10 +230,17 @@ def _write_time(number: int, value: str) -> bytes:
     return delimited(number, _write_integer(1, whole) + (_write_integer(2, nanos) if nanos else b""))
 
 
+_LAST_SECOND = 253_402_300_799  # of the year 9999
+
+
 def _time_parts(value: bytes) -> tuple[int, int] | None:
-    parts = {number: signed(content) for number, _, content in read(_bytes(value)) if isinstance(content, int)}
+    parts = {number: signed(content) for number, _, content in read(as_bytes(value)) if isinstance(content, int)}
     seconds = parts.get(1)
-    return None if seconds is None or seconds < -62_000_000_000 else (seconds, parts.get(2, 0))
+    if seconds is None or seconds < -62_000_000_000:
+        return None
+    if seconds > _LAST_SECOND:
+        raise Malformed("a time is after the year 9999")
+    return seconds, parts.get(2, 0)
 
 
 def _read_time(value: bytes) -> str | None:
@@ -258,7 +258,7 @@ def _write_quantity(number: int, value: Any) -> bytes:
 
 
 def _read_quantity(value: bytes) -> str:
-    return next((_text(text) for number, _, text in read(_bytes(value)) if number == 1), "0")
+    return next((as_text(text) for number, _, text in read(as_bytes(value)) if number == 1), "0")
 
 
 def _write_int_or_string(number: int, value: int | str) -> bytes:
@@ -268,8 +268,8 @@ def _write_int_or_string(number: int, value: int | str) -> bytes:
 
 
 def _read_int_or_string(value: bytes) -> int | str:
-    parts: dict[int, Any] = {number: content for number, _, content in read(_bytes(value))}
-    return _text(parts.get(3, b"")) if parts.get(1) else signed(parts.get(2, 0))
+    parts: dict[int, Any] = {number: content for number, _, content in read(as_bytes(value))}
+    return as_text(parts.get(3, b"")) if parts.get(1) else as_integer(parts.get(2, 0))
 
 
 def _write_raw(number: int, value: Any) -> bytes:
@@ -277,7 +277,7 @@ def _write_raw(number: int, value: Any) -> bytes:
 
 
 def _read_raw(value: bytes) -> Any:
-    raw = next((_bytes(content) for number, _, content in read(_bytes(value)) if number == 1), b"")
+    raw = next((as_bytes(content) for number, _, content in read(as_bytes(value)) if number == 1), b"")
     if not raw:
         return {}
     try:
@@ -301,8 +301,8 @@ def _write_props_or(number: int, value: Any) -> bytes:
 
 def _read_props_or_array(value: bytes) -> Any:
     found: list[Any] = []
-    for number, _, content in read(_bytes(value)):
-        props = message(_PROPS).decode(_bytes(content))
+    for number, _, content in read(as_bytes(value)):
+        props = message(_PROPS).decode(as_bytes(content))
         if number == 1:
             return props
         found.append(props)
@@ -311,10 +311,10 @@ def _read_props_or_array(value: bytes) -> Any:
 
 def _read_props_or_strings(value: bytes) -> Any:
     found: list[Any] = []
-    for number, _, content in read(_bytes(value)):
+    for number, _, content in read(as_bytes(value)):
         if number == 1:
-            return message(_PROPS).decode(_bytes(content))
-        found.append(_text(content))
+            return message(_PROPS).decode(as_bytes(content))
+        found.append(as_text(content))
     return found
 
 
@@ -325,15 +325,15 @@ def _write_props_or_bool(number: int, value: Any) -> bytes:
 
 
 def _read_props_or_bool(value: bytes) -> Any:
-    parts: dict[int, Any] = {number: content for number, _, content in read(_bytes(value))}
-    return message(_PROPS).decode(parts[2]) if 2 in parts else bool(parts.get(1))
+    parts: dict[int, Any] = {number: content for number, _, content in read(as_bytes(value))}
+    return message(_PROPS).decode(as_bytes(parts[2])) if 2 in parts else bool(parts.get(1))
 
 
 _CODECS: dict[str, tuple[Writer, Reader]] = {
-    "string": (_write_string, _text),
+    "string": (_write_string, as_text),
     "bytes": (_write_bytes, _read_bytes),
-    "integer": (_write_integer, _read_integer),
-    "boolean": (lambda number, value: _write_integer(number, int(value)), bool),
+    "integer": (_write_integer, as_integer),
+    "boolean": (lambda number, value: _write_integer(number, int(value)), _read_boolean),
     "number": (_write_double, _read_double),
     "time": (_write_time, _read_time),
     "micro-time": (_write_time, _read_micro_time),
