@@ -34,7 +34,11 @@ class Preemption:
 
 def reservation(pod: PodFacts) -> PodFacts:
     """What stands on the node in the pod's stead."""
-    return replace(pod, key=RESERVATION + pod.key, uid=RESERVATION + pod.uid)
+    return replace(pod, key=RESERVATION + pod.key, uid=reservation_uid(pod))
+
+
+def reservation_uid(pod: PodFacts) -> str:
+    return RESERVATION + pod.uid
 
 
 def is_reservation(pod: PodFacts) -> bool:

@@ -20,7 +20,7 @@ from wherry.lib.timestamps import rfc3339
 from wherry.scheduler import plan
 from wherry.scheduler.demand import Demands
 from wherry.scheduler.facts import NodeFacts, PodFacts, node_facts, pod_facts
-from wherry.scheduler.preemption import Preemption, is_reservation, reservation, reserved_for
+from wherry.scheduler.preemption import Preemption, is_reservation, reservation_uid, reserved_for
 from wherry.scheduler.profile import Profile
 from wherry.scheduler.queue import LEFTOVER, Queue
 from wherry.scheduler.snapshot import Snapshot
@@ -96,11 +96,11 @@ class Scheduler:
             if gone is not None:
                 self._queue.remove(gone.key)
                 self._uncount(gone.uid)
-                self._uncount(reservation(gone).uid)
+                self._uncount(reservation_uid(gone))
             return
         if now.node:
             self._queue.remove(now.key)
-            self._uncount(reservation(now).uid)
+            self._uncount(reservation_uid(now))
             if was is not None and was.demand is not now.demand:
                 self._free(now.node)  # it was resized
             self._snapshot.add_pod(now, now.node)
