@@ -50,6 +50,8 @@ def read_varint(data: bytes, at: int) -> tuple[int, int]:
         at += 1
         value |= (byte & 0x7F) << shift
         if byte < 0x80:
+            if value >> 64:
+                raise Malformed("a number has more than 64 bits")
             return value, at
         shift += 7
 
