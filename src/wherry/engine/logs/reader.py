@@ -3,7 +3,7 @@
 import asyncio
 import os
 import re
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -59,18 +59,17 @@ async def _blocks(path: Path, options: LogOptions, ended: Ended | None) -> Async
     with changes(path.parent) as changed:
         chosen = files(path)
         place, offset = _start(chosen, options.tail) if options.tail is not None else (0, 0)
-        for older in chosen[place:-1]:
-            for block in _file_blocks(older, offset):
-                yield block
-            offset = 0
-        async for block in _current(path, offset, ended if options.follow else _done(), changed):
+        async for block in _onward(path, chosen[place], offset, ended if options.follow else _done(), changed):
             yield block
 
 
-async def _current(path: Path, offset: int, ended: Ended | None, changed: asyncio.Event) -> AsyncIterator[bytes]:
-    """The file at `path`, then each that takes its place."""
+async def _onward(
+    path: Path, begin: Path, offset: int, ended: Ended | None, changed: asyncio.Event
+) -> AsyncIterator[bytes]:
+    """From one of the log's files through those that took its place. A file is at its end only when there is a newer
+    one: the writer goes on for a moment after a file was moved away."""
     file: BinaryIO | None = None
-    following = path
+    following = begin
     try:
         while True:
             last = ended is not None and ended.done()
@@ -142,15 +141,6 @@ def _is(path: Path, status: os.stat_result) -> bool:
         return os.path.samestat(path.stat(), status)
     except FileNotFoundError:
         return False
-
-
-def _file_blocks(path: Path, offset: int) -> Iterator[bytes]:
-    file = _open(path, offset)
-    if file is None:
-        return
-    with file:
-        while block := file.read(_BLOCK):
-            yield block
 
 
 def _start(chosen: list[Path], tail: int) -> tuple[int, int]:

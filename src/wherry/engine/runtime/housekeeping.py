@@ -1,6 +1,7 @@
 """What has to be looked after now and then while an engine runs."""
 
 import asyncio
+import errno
 import logging
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -38,5 +39,7 @@ def rotate_log(container: LiveContainer, limit: int = LOG_LIMIT, keep: int = LOG
     try:
         return rotate(Path(container.spec.log_path), limit, keep, lambda: conmon.reopen_log(container.paths))
     except OSError as error:
+        if error.errno == errno.ENXIO:  # its monitor is just ending
+            return False
         log.warning("cannot rotate the log of container %s: %s", container.spec.id, error)
         return False
