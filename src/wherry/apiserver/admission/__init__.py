@@ -2,10 +2,14 @@
 
 A plug-in is a module with `mutate(lister, attributes)` or `validate(lister, attributes)` or both, plain functions
 that look at the request and at what the lister knows, change `attributes.new` in place, and refuse by StatusError.
-`wants(attributes)` names objects that the lister does not have: all of a kind in a namespace.
+`wants(attributes)` names objects that the lister does not have: all of a kind in a namespace. A plug-in that looks at
+some kinds only says which: `KINDS`.
 """
 
+from collections.abc import Callable
+from functools import lru_cache
 from types import ModuleType
+from typing import Any
 
 from wherry.api.kinds import Kind
 from wherry.apiserver.admission import (
@@ -37,23 +41,26 @@ CHAIN: tuple[ModuleType, ...] = (
     ingress_class,
 )
 
-_MUTATING = tuple(plugin.mutate for plugin in CHAIN if hasattr(plugin, "mutate"))
-_WANTING = tuple(plugin.wants for plugin in CHAIN if hasattr(plugin, "wants"))
-_VALIDATING = tuple(plugin.validate for plugin in CHAIN if hasattr(plugin, "validate"))
+
+@lru_cache(1024)
+def _asked(hook: str, kind: Kind) -> tuple[Callable[..., Any], ...]:
+    """A hook of the plug-ins that look at a kind."""
+    found = [plugin for plugin in CHAIN if hasattr(plugin, hook)]
+    return tuple(getattr(plugin, hook) for plugin in found if kind in getattr(plugin, "KINDS", (kind,)))
 
 
 def mutate(lister: Lister, attributes: Attributes) -> None:
     """Let every plug-in change the object. Raises StatusError."""
-    for plugin in _MUTATING:
+    for plugin in _asked("mutate", attributes.kind):
         plugin(lister, attributes)
 
 
 def wants(attributes: Attributes) -> list[tuple[Kind, str]]:
     """Kinds and namespaces of objects that plug-ins look at before they decide."""
-    return [each for plugin in _WANTING for each in plugin(attributes)]
+    return [each for plugin in _asked("wants", attributes.kind) for each in plugin(attributes)]
 
 
 def validate(lister: Lister, attributes: Attributes) -> None:
     """Let every plug-in refuse the object as it now is. Raises StatusError."""
-    for plugin in _VALIDATING:
+    for plugin in _asked("validate", attributes.kind):
         plugin(lister, attributes)

@@ -4,6 +4,8 @@ from wherry.api import kinds
 from wherry.apiserver.admission.attributes import Attributes, Lister
 from wherry.apiserver.admission.storage import is_default, newest
 
+KINDS = (kinds.INGRESS,)
+
 ANNOTATION = "ingressclass.kubernetes.io/is-default-class"
 
 

@@ -7,6 +7,8 @@ from wherry.api import Obj, errors, kinds, podresources
 from wherry.apiserver.admission.attributes import Attributes, Lister
 from wherry.lib import quantity
 
+KINDS = (kinds.POD, kinds.PERSISTENT_VOLUME_CLAIM)
+
 ANNOTATION = "kubernetes.io/limit-ranger"
 
 

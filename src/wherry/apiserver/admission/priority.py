@@ -3,6 +3,8 @@
 from wherry.api import Obj, kinds
 from wherry.apiserver.admission.attributes import Attributes, Lister
 
+KINDS = (kinds.POD, kinds.PRIORITY_CLASS)
+
 SYSTEM_PREFIX = "system-"
 
 

@@ -3,6 +3,8 @@
 from wherry.api import Obj, kinds
 from wherry.apiserver.admission.attributes import Attributes, Lister
 
+KINDS = (kinds.POD,)
+
 MISMATCH = "pod rejected: Pod's Overhead doesn't match RuntimeClass's defined Overhead"
 
 

@@ -5,6 +5,8 @@ from collections.abc import Iterator
 from wherry.api import Obj, kinds
 from wherry.apiserver.admission.attributes import Attributes, Lister
 
+KINDS = (kinds.POD,)
+
 DEFAULT = "default"
 VOLUME = "kube-api-access-"
 MOUNT_PATH = "/var/run/secrets/kubernetes.io/serviceaccount"

@@ -11,6 +11,7 @@ FINALIZERS = {
     kinds.PERSISTENT_VOLUME_CLAIM: "kubernetes.io/pvc-protection",
     kinds.VOLUME_ATTRIBUTES_CLASS: "kubernetes.io/vac-protection",
 }
+KINDS = tuple(FINALIZERS)
 DEFAULT_CLASS = ("storageclass.kubernetes.io/is-default-class", "storageclass.beta.kubernetes.io/is-default-class")
 
 

@@ -3,6 +3,8 @@
 from wherry.api import kinds
 from wherry.apiserver.admission.attributes import Attributes, Lister
 
+KINDS = (kinds.NODE,)
+
 TAINT = {"key": "node.kubernetes.io/not-ready", "effect": "NoSchedule"}
 
 

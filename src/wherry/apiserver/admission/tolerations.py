@@ -3,6 +3,8 @@
 from wherry.api import kinds
 from wherry.apiserver.admission.attributes import Attributes, Lister
 
+KINDS = (kinds.POD,)
+
 SECONDS = 300
 TAINTS = ("node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable")
 
