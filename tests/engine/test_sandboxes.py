@@ -13,6 +13,16 @@ from wherry.engine.interface import EngineError, Mount, Resources
 pytestmark = pytest.mark.root
 
 
+async def holder_of(lab, box) -> int:
+    """A program's arguments show a moment after it has begun."""
+
+    def found():
+        return [int(line.split()[0]) for line in command_lines() if f"wherry-sandbox {box}" in line]
+
+    await lab.until(found, "the holder shows")
+    return found()[0]
+
+
 async def test_hostname_and_ipc_are_the_sandbox_s(lab):
     box = await lab.sandbox(hostname="harbour")
     first = await lab.start("sleep", "1000", sandbox=box)
@@ -108,8 +118,7 @@ async def test_a_sysctl_that_does_not_exist_leaves_nothing(lab):
 
 async def test_the_holder_costs_next_to_nothing(lab):
     box = await lab.sandbox()
-    status = next(line for line in command_lines() if f"wherry-sandbox {box}" in line)
-    lines = Path(f"/proc/{status.split()[0]}/status").read_text().splitlines()
+    lines = Path(f"/proc/{await holder_of(lab, box)}/status").read_text().splitlines()
     resident = next(line.split()[1] for line in lines if line.startswith("VmRSS"))
     assert int(resident) < 100  # KB
 
@@ -117,7 +126,7 @@ async def test_the_holder_costs_next_to_nothing(lab):
 async def test_a_killed_holder_does_not_stop_the_sandbox_from_starting_more(lab):
     box = await lab.sandbox()
     first = await lab.start("sleep", "1000", sandbox=box)
-    holder = next(int(line.split()[0]) for line in command_lines() if f"wherry-sandbox {box}" in line)
+    holder = await holder_of(lab, box)
     os.kill(holder, signal.SIGKILL)
     await lab.until(lambda: not any(f"wherry-sandbox {box}" in line for line in command_lines()), "it is gone")
     second = await lab.start("sleep", "1000", sandbox=box)
