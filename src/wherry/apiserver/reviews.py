@@ -8,7 +8,7 @@ from wherry.api.errors import StatusError
 from wherry.api.kinds import Kind
 from wherry.api.patch import managed
 from wherry.apiserver import negotiation
-from wherry.apiserver.authn.user import User
+from wherry.apiserver.authn.user import User, info
 from wherry.apiserver.authz import Question
 from wherry.apiserver.core import Api, Call
 from wherry.apiserver.registry import forms, writing
@@ -114,14 +114,7 @@ def _bare(kind: Kind) -> Obj:
 
 async def self_subject(api: Api, call: Call, review: Obj) -> Obj:
     metadata = {"creationTimestamp": rfc3339(api.clock.now())}
-    return _bare(call.kind) | {"metadata": metadata, "status": {"userInfo": user_info(call.user)}}
-
-
-def user_info(user: User) -> Obj:
-    """A user as reviews and admission show one."""
-    found: Obj = {"username": user.name, "uid": user.uid, "groups": list(user.groups)}
-    found["extra"] = {key: list(user.extra[key]) for key in sorted(user.extra)}
-    return {key: value for key, value in found.items() if value}
+    return _bare(call.kind) | {"metadata": metadata, "status": {"userInfo": info(call.user)}}
 
 
 async def token(api: Api, call: Call, review: Obj) -> Obj:
@@ -133,7 +126,7 @@ async def token(api: Api, call: Call, review: Obj) -> Obj:
         review["status"] = {"user": {}, "error": "[invalid bearer token]"}
     else:
         user, audiences = found
-        review["status"] = {"authenticated": True, "user": user_info(user), "audiences": audiences}
+        review["status"] = {"authenticated": True, "user": info(user), "audiences": audiences}
     return review
 
 

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from wherry.api import Obj
+
 ANONYMOUS_NAME = "system:anonymous"
 UNAUTHENTICATED = "system:unauthenticated"
 AUTHENTICATED = "system:authenticated"
@@ -26,3 +28,10 @@ class User:
 
 
 ANONYMOUS = User(ANONYMOUS_NAME, (UNAUTHENTICATED,))
+
+
+def info(user: User) -> Obj:
+    """A user as reviews and the audit log show one."""
+    found: Obj = {"username": user.name, "uid": user.uid, "groups": list(user.groups)}
+    found["extra"] = {key: list(user.extra[key]) for key in sorted(user.extra)}
+    return {key: value for key, value in found.items() if value}

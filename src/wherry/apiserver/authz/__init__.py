@@ -68,11 +68,12 @@ class Authorizer:
                 reasons.append(decision.reason)
         return Decision(None, "\n".join(reasons))
 
-    async def require(self, question: Question) -> None:
-        """Refuse (StatusError) unless the answer is yes."""
+    async def require(self, question: Question) -> str:
+        """Refuse (StatusError) unless the answer is yes; why it is."""
         decision = await self.decide(question)
         if not decision.allowed:
             raise refusal(question, decision.reason)
+        return decision.reason
 
 
 def ask(call: "Call") -> Question:
