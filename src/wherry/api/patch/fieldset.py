@@ -44,6 +44,8 @@ def _union_below(left: FieldSet, right: FieldSet) -> FieldSet:
 
 def intersection(left: FieldSet, right: FieldSet) -> FieldSet:
     out: FieldSet = {}
+    if len(right) < len(left):
+        left, right = right, left
     for key, value in left.items():
         if key in right and key != SELF:
             below = _build(intersection(value, right[key]), is_member(value) and is_member(right[key]))

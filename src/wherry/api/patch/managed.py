@@ -287,6 +287,7 @@ def taken(
     """The managers without what a change takes from them, and the change without what the request cannot set.
     Raises ConflictsError when something would have to be taken and `force` is false."""
     versions = {writer.api_version: filtered(change.compared, writer.reset)}
+    written: dict[str, FieldSet] = {}  # what was added or modified, by version
     conflicts: dict[Manager, FieldSet] = {}
     left: Managers = {}
     for manager, entry in managers.items():
@@ -297,7 +298,9 @@ def taken(
         if seen is None:
             continue  # a version that is no longer served
         versions[entry.api_version] = seen
-        conflict = fieldset.intersection(entry.fields, fieldset.union(seen.modified, seen.added))
+        if entry.api_version not in written:
+            written[entry.api_version] = fieldset.union(seen.modified, seen.added)
+        conflict = fieldset.intersection(entry.fields, written[entry.api_version])
         if conflict:
             conflicts[manager] = conflict
         fields = fieldset.difference(fieldset.difference(entry.fields, conflict), seen.removed)

@@ -146,7 +146,8 @@ def whole(value: Any, node: Node) -> FieldSet:
 
 def compare(old: Any, new: Any, node: Node) -> Comparison:
     """What was added, modified and removed between two objects."""
-    found = _compare(old, new, node)
+    whole_maps = isinstance(old, dict) and isinstance(new, dict) and shape(node, new) == "map"
+    found = _compare_maps(old, new, node) if whole_maps else _compare(old, new, node)
     return Comparison(*(part or {} for part in found))
 
 
