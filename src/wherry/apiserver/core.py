@@ -20,7 +20,6 @@ from wherry.lib.clock import Clock, SystemClock
 from wherry.store import Store
 
 if TYPE_CHECKING:
-    from wherry.apiserver.audit import Audit, Record
     from wherry.apiserver.authn import Authenticator
     from wherry.apiserver.authn.accounts import Accounts
     from wherry.apiserver.authz import Authorizer
@@ -55,7 +54,6 @@ class Api:
     tunnel: Tunnel = field(default_factory=Tunnel)
     settings: Settings = field(default_factory=Settings)
     metrics: Metrics = field(default_factory=Metrics)
-    audit: "Audit | None" = None
     quotas: Locks = field(default_factory=Locks)
     kinds: Registry = field(default_factory=lambda: Registry(KINDS))
     clock: Clock = field(default_factory=SystemClock)
@@ -71,7 +69,6 @@ class Call:
     target: Target
     user: User = ANONYMOUS
     warnings: list[str] = field(default_factory=list)
-    audit: "Record | None" = None
 
     @property
     def kind(self) -> Kind:

@@ -1,7 +1,6 @@
 """Every request's way, as one list: `STAGES`.
 
     authenticate   who asks
-    note           what the audit log shall say of it
     impersonate    whom they ask for
     authorise      whether they may
     answer         the verb: reads answer from stored bytes; writes go through `registry.writing` (decode and
@@ -25,19 +24,12 @@ from wherry.store import Unavailable
 
 log = logging.getLogger(__name__)
 
-UNAUTHORIZED = 401
-
 Answer = Response | Upgrade
 Stage = Callable[[Api, Call], Awaitable[Answer | None]]
 
 
 async def authenticate(api: Api, call: Call) -> None:
     call.user = await api.authenticator(call.request)
-
-
-async def note(api: Api, call: Call) -> None:
-    if api.audit:
-        api.audit.begin(call)
 
 
 async def impersonate(api: Api, call: Call) -> None:
@@ -48,11 +40,7 @@ async def impersonate(api: Api, call: Call) -> None:
 
 async def authorise(api: Api, call: Call) -> None:
     if not call.user.is_master:
-        reason = await api.authorizer.require(authz.ask(call))
-        if call.audit:
-            call.audit.annotations["authorization.k8s.io/reason"] = reason
-    if call.audit:
-        call.audit.annotations["authorization.k8s.io/decision"] = "allow"
+        await api.authorizer.require(authz.ask(call))
 
 
 async def answer(api: Api, call: Call) -> Answer:
@@ -62,7 +50,7 @@ async def answer(api: Api, call: Call) -> Answer:
     return await verb(api, call)
 
 
-STAGES: tuple[Stage, ...] = (authenticate, note, impersonate, authorise, answer)
+STAGES: tuple[Stage, ...] = (authenticate, impersonate, authorise, answer)
 
 
 def handler(api: Api) -> Handler:
@@ -78,8 +66,6 @@ def handler(api: Api) -> Handler:
                 if response is not None:
                     break
         except StatusError as error:
-            if error.code == UNAUTHORIZED and api.audit:
-                api.audit.begin(call)  # by nobody that is known
             response = refusal(error, call)
         except Unavailable as error:
             response = refusal(errors.service_unavailable(str(error)), call)
@@ -93,8 +79,6 @@ def handler(api: Api) -> Handler:
             response = await compressed(request, response)
         if call.warnings and isinstance(response, Response):
             response.headers = [*response.headers, *(("Warning", f"299 - {_quoted(w)}") for w in call.warnings)]
-        if call.audit and api.audit:
-            api.audit.finish(call, response)
         api.metrics.finished(call, response.status if isinstance(response, Response) else 101, started)
         return response
 

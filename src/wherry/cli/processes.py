@@ -30,8 +30,6 @@ def _run(program: str, **flags: Any) -> None:
 @click.option("--token-auth-file", type=click.Path(path_type=Path), help='Lines of token,user,uid,"groups".')
 @click.option("--service-cidr", default="10.96.0.0/12", show_default=True, metavar="CIDR")
 @click.option("--store", type=click.Choice(["sqlite", "memory"]), default="sqlite", show_default=True)
-@click.option("--audit-log-path", type=click.Path(path_type=Path), help="Note requests here, a JSON line a stage.")
-@click.option("--audit-policy-file", type=click.Path(path_type=Path), help="Which, and how much of them.")
 def apiserver(bind_address: tuple[str, ...], **flags: Any) -> None:
     """Run an API server and its store, and write DATA-DIR/admin.kubeconfig."""
     _run("apiserver", bind_address=list(bind_address), **flags)

@@ -53,8 +53,6 @@ class Flags:
     token_auth_file: Path | None = None
     service_cidr: str = "10.96.0.0/12"
     store: str = "sqlite"
-    audit_log_path: Path | None = None
-    audit_policy_file: Path | None = None
 
     @property
     def addresses(self) -> list[str]:
@@ -132,25 +130,7 @@ def _build(flags: Flags, pki: "Pki") -> Any:
             raise StartError(str(error), EXIT_USAGE) from error
     settings = Settings(service_cidr=flags.service_cidr, advertise_address=flags.advertised, port=flags.port)
     keys, tunnel = Keys(*pki.accounts), Tunnel(pki.to_nodes())
-    server = ApiServer(_open_store(flags), settings, methods, keys, tunnel)
-    server.api.audit = _audit(flags)
-    return server
-
-
-def _audit(flags: Flags) -> Any:
-    """What notes requests, if there is a log. Without a policy it notes everything once, without objects."""
-    if flags.audit_log_path is None:
-        return None
-    from wherry.apiserver.audit import Audit, policy
-    from wherry.apiserver.audit.log import AuditLog
-    from wherry.apiserver.registry.creating import new_uid
-    from wherry.lib.clock import SystemClock
-
-    try:
-        rules = policy.read(flags.audit_policy_file) if flags.audit_policy_file else policy.METADATA_OF_ALL
-    except policy.PolicyError as error:
-        raise StartError(str(error), EXIT_USAGE) from error
-    return Audit(rules, AuditLog(flags.audit_log_path), SystemClock(), new_uid)
+    return ApiServer(_open_store(flags), settings, methods, keys, tunnel)
 
 
 def _open_store(flags: Flags) -> Store:
@@ -250,12 +230,10 @@ def parse(arguments: list[str] | None = None) -> Flags:
     parser.add_argument("--token-auth-file", type=Path, help='lines of token,user,uid,"groups"')
     parser.add_argument("--service-cidr", default="10.96.0.0/12")
     parser.add_argument("--store", choices=sorted(BACKENDS), default="sqlite")
-    parser.add_argument("--audit-log-path", type=Path, help="where requests are noted, a JSON line a stage")
-    parser.add_argument("--audit-policy-file", type=Path, help="which, and how much of them (audit.k8s.io/v1 Policy)")
     given = parser.parse_args(arguments)
     return Flags(
         given.data_dir, given.port, given.bind_address, given.advertise_address, given.token_auth_file,
-        given.service_cidr, given.store, given.audit_log_path, given.audit_policy_file,
+        given.service_cidr, given.store,
     )  # fmt: skip
 
 

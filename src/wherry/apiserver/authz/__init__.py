@@ -68,12 +68,11 @@ class Authorizer:
                 reasons.append(decision.reason)
         return Decision(None, "\n".join(reasons))
 
-    async def require(self, question: Question) -> str:
-        """Refuse (StatusError) unless the answer is yes; why it is."""
+    async def require(self, question: Question) -> None:
+        """Refuse (StatusError) unless the answer is yes."""
         decision = await self.decide(question)
         if not decision.allowed:
             raise refusal(question, decision.reason)
-        return decision.reason
 
 
 def ask(call: "Call") -> Question:
