@@ -5,6 +5,22 @@ import json
 from wherry.api import Obj, decoding, defaults, kinds, schema, validation
 from wherry.api.kinds import Kind
 
+LABEL = (
+    "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start and end "
+    "with an alphanumeric character (e.g. 'my-name',  or '123-abc', regex used for validation is "
+    "'[a-z0-9]([-a-z0-9]*[a-z0-9])?')"
+)
+LABEL_1035 = (
+    "a DNS-1035 label must consist of lower case alphanumeric characters or '-', start with an alphabetic character, "
+    "and end with an alphanumeric character (e.g. 'my-name',  or 'abc-123', regex used for validation is "
+    "'[a-z]([-a-z0-9]*[a-z0-9])?')"
+)
+SUBDOMAIN = (
+    "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start "
+    "and end with an alphanumeric character (e.g. 'example.com', regex used for validation is "
+    r"'[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')"
+)
+
 
 def complete(kind: Kind, obj: Obj) -> Obj:
     """An object after decoding and defaults."""
@@ -44,6 +60,11 @@ def named(name: str = "x", namespace: str = "n", **fields: object) -> Obj:
     return {"metadata": {"name": name, "namespace": namespace}, **fields}
 
 
+def alone(name: str = "x", **fields: object) -> Obj:
+    """Any object outside namespaces."""
+    return {"metadata": {"name": name}, **fields}
+
+
 def workload(template: Obj | None = None, **spec: object) -> Obj:
     """A Deployment or its like that is right, but for what is given."""
     made = template or {"metadata": {"labels": {"app": "a"}}, "spec": {"containers": [{"name": "c", "image": "i"}]}}
@@ -51,6 +72,10 @@ def workload(template: Obj | None = None, **spec: object) -> Obj:
 
 
 __all__ = [
+    "LABEL",
+    "LABEL_1035",
+    "SUBDOMAIN",
+    "alone",
     "change_problems",
     "complete",
     "container",

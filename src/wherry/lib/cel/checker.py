@@ -23,7 +23,7 @@ from wherry.lib.cel.syntax import (
     children,
     qualified,
 )
-from wherry.lib.cel.types import BOOL, DYN, ERROR, INT, Type, is_dyn, list_of, map_of, optional_of
+from wherry.lib.cel.types import BOOL, DYN, ERROR, INT, Type, is_dyn, list_of, map_of, optional_of, told
 
 
 def check(text: str, environment: Environment) -> Type:
@@ -54,7 +54,7 @@ class _Checker:
 
     def _variable(self) -> Type:
         self._fresh += 1
-        return Type(f"%{self._fresh}")
+        return Type(f"%{self._fresh - 1}")
 
     def _now(self, kind: Type) -> Type:
         return types.substitute(self.known, kind)
@@ -106,7 +106,7 @@ class _Checker:
         if is_dyn(target):
             return DYN
         if not target.is_struct:
-            return self._issue(node, f"type '{target}' does not support field selection")
+            return self._issue(node, f"type '{told(target)}' does not support field selection")
         if not self._environment.is_struct(target.name):
             return self._issue(node, f"unexpected failed resolution of '{target}'")
         found = self._environment.field(target.name, node.name)
@@ -115,6 +115,8 @@ class _Checker:
     @type.register
     def _(self, node: Call) -> Type:
         given = [self.type(argument) for argument in node.arguments]
+        if node.target is None and node.function in ("_&&_", "_||_"):
+            return self._logic(list(zip(node.arguments, given, strict=True)))
         if node.target is None:
             return self._called(node, node.function, given, method=False)
         prefix = qualified(node.target)
@@ -142,6 +144,16 @@ class _Checker:
                 result = DYN
         return result or self._no_overload(node, name, given, method)
 
+    def _logic(self, operands: list[tuple[Node, Type]]) -> Type:
+        """Operands of and and or."""
+        wrong = [(node, kind) for node, kind in operands if not self._fits(kind, BOOL)]
+        for node, kind in wrong:
+            self._mismatch(node, BOOL, kind)
+        return ERROR if wrong else BOOL
+
+    def _mismatch(self, node: Node, wanted: Type, given: Type) -> Type:
+        return self._issue(node, f"expected type '{told(wanted)}' but found '{told(given)}'")
+
     def _instance(self, kinds: list[Type]) -> list[Type]:
         """A declaration's types with variables of their own."""
         fresh: types.Mapping = {}
@@ -154,7 +166,7 @@ class _Checker:
         return [renew(kind) for kind in kinds]
 
     def _no_overload(self, node: Node, name: str, given: Iterable[Type], method: bool) -> Type:
-        shown = [str(types.substitute(self.known, each, free_to_dyn=True)) for each in given]
+        shown = list(map(told, given))
         taken = f"{shown[0]}.({', '.join(shown[1:])})" if method else f"({', '.join(shown)})"
         return self._issue(node, f"found no matching overload for '{name}' applied to '{taken}'")
 
@@ -176,7 +188,7 @@ class _Checker:
         if kind.name == "optional_type":
             return kind.parameters[0]
         if not is_dyn(kind):
-            return self._issue(node, f"expected type 'optional_type({kind})' but found '{kind}'")
+            self._mismatch(node, optional_of(kind), kind)
         return kind
 
     def _joined(self, node: Node, before: Type | None, kind: Type) -> Type:
@@ -185,8 +197,7 @@ class _Checker:
             return kind
         if self._fits(before, kind):
             return types.most_general(before, kind)
-        shown = [types.substitute(self.known, each, free_to_dyn=True) for each in (before, kind)]
-        return self._issue(node, f"expected type '{shown[0]}' but found '{shown[1]}'")
+        return self._mismatch(node, before, kind)
 
     @type.register
     def _(self, node: MapOf) -> Type:
@@ -202,9 +213,7 @@ class _Checker:
     def _(self, node: StructOf) -> Type:
         name = node.name.removeprefix(".")
         if not self._environment.is_struct(name):
-            known = self._environment.identifier(name)
-            message = f"'{name}' is not a message type" if known else f"undeclared reference to '{name}'"
-            return self._issue(node, message if known else f"{message} (in container '')")
+            return self._issue(node, self._not_a_struct(name))
         for key, at, value, optional in node.entries:
             kind = self.type(value)
             kind = self._unwrapped(value, kind) if optional else kind
@@ -212,10 +221,16 @@ class _Checker:
             if wanted is None:
                 self._issue(Node(at), f"undefined field '{key}'")
             elif not self._fits(kind, wanted):
-                shown = types.substitute(self.known, kind, free_to_dyn=True)
-                message = f"expected type of field '{key}' is '{wanted}' but provided type is '{shown}'"
+                given = told(kind)
+                message = f"expected type of field '{key}' is '{told(wanted)}' but provided type is '{given}'"
                 self._issue(Node(at), message)
         return Type(name)
+
+    def _not_a_struct(self, name: str) -> str:
+        known = self._lookup(name)
+        if known is None:
+            return f"undeclared reference to '{name}' (in container '')"
+        return f"'{name}' is not a message type" if known.name == "type" else f"'{known.name}' is not a type"
 
     # Macros
 
@@ -246,20 +261,15 @@ class _Checker:
         if over.variable:
             self.known[over.name] = DYN
         elif not is_dyn(over):
-            shown = types.substitute(self.known, over, free_to_dyn=True)
-            message = (
-                f"expression of type '{shown}' cannot be range of a comprehension (must be list, map, or dynamic)"
-            )
-            self._issue(node.over, message)
+            message = "cannot be range of a comprehension (must be list, map, or dynamic)"
+            self._issue(node.over, f"expression of type '{told(over)}' {message}")
         return [DYN] * len(node.names)
 
     def _rule(self, node: Comprehension, over: Type, given: list[Type]) -> Type:
         """The type of a macro by those of its expressions."""
         match node.macro:
-            case "all":
-                return self._called(node, "_&&_", [BOOL, given[0]], method=False)
-            case "exists":
-                return self._called(node, "_||_", [BOOL, given[0]], method=False)
+            case "all" | "exists":
+                return self._logic([(node.arguments[0], given[0])])
             case "exists_one" | "existsOne":
                 self._called(node, "_?_:_", [given[0], INT, INT], method=False)
                 return BOOL

@@ -93,6 +93,15 @@ def is_dyn(kind: Type) -> bool:
     return kind in (DYN, ANY, ERROR)
 
 
+_TOLD = {"null_type": "null", "error": "!error!", DURATION.name: "duration", TIMESTAMP.name: "timestamp"}
+
+
+def told(kind: Type) -> str:
+    """A type as the checker's messages name it."""
+    name = _TOLD.get(kind.name, kind.name.replace("%", "_var"))
+    return f"{name}({', '.join(map(told, kind.parameters))})" if kind.parameters else name
+
+
 Mapping = dict[str, Type]
 
 
