@@ -13,13 +13,14 @@ from pathlib import Path
 from wherry.engine.runtime import conmon
 from wherry.engine.runtime.container import LiveContainer
 from wherry.engine.runtime.host import Host
+from wherry.engine.runtime.layout import ContainerPaths
 from wherry.engine.runtime.records import ContainerRecord, SandboxRecord, load, save
 from wherry.engine.runtime.sandbox import LiveSandbox
 from wherry.linux import procs
 
 log = logging.getLogger(__name__)
 
-_KILL_ROUNDS, _KILL_PAUSE = 200, 0.005  # seconds
+_KILL_ROUNDS, _START_ROUNDS, _PAUSE = 200, 200, 0.005  # seconds
 
 Found = tuple[dict[str, LiveSandbox], dict[str, LiveContainer]]
 
@@ -93,7 +94,11 @@ def _started(host: Host, record: ContainerRecord) -> ContainerRecord | None:
         pid, monitor = int(paths.pid_file.read_text()), int(paths.monitor_pid_file.read_text())
     except (OSError, ValueError):
         return None
-    if waiting or not (procs.start_time(monitor) or conmon.exit_code(paths)):
+    if (
+        waiting
+        or not (procs.start_time(monitor) or conmon.exit_code(paths))
+        or not _became_the_program(host, pid, paths)
+    ):
         return None
     return replace(
         record,
@@ -105,6 +110,17 @@ def _started(host: Host, record: ContainerRecord) -> ContainerRecord | None:
         monitor_started=procs.start_time(monitor) if str(paths.folder) in _command_line(monitor) else 0,
         started_at=paths.pid_file.stat().st_mtime,
     )
+
+
+def _became_the_program(host: Host, pid: int, paths: ContainerPaths) -> bool:
+    """Whether a container's first process has gone from being the runtime to being what it was made for. The
+    runtime's `start`, which outlives its engine, may still be about to bring that about."""
+    for _ in range(_START_ROUNDS):
+        command_line = _command_line(pid)
+        if str(paths.folder) not in command_line and not command_line.startswith(f"{host.tools.runtime}\0init"):
+            return True
+        time.sleep(_PAUSE)
+    return False
 
 
 def _sweep(host: Host, known: set[str]) -> None:
@@ -129,7 +145,7 @@ def _kill_processes_about(folder: Path) -> None:
                 os.kill(pid, signal.SIGKILL)
             except ProcessLookupError:
                 pass
-        time.sleep(_KILL_PAUSE)
+        time.sleep(_PAUSE)
     log.warning("processes about %s do not end", folder)
 
 
