@@ -20,6 +20,7 @@ from wherry.lib.clock import Clock, SystemClock
 from wherry.store import Store
 
 if TYPE_CHECKING:
+    from wherry.apiserver.audit import Audit, Record
     from wherry.apiserver.authn import Authenticator
     from wherry.apiserver.authn.accounts import Accounts
     from wherry.apiserver.authz import Authorizer
@@ -58,6 +59,7 @@ class Api:
     kinds: Registry = field(default_factory=lambda: Registry(KINDS))
     clock: Clock = field(default_factory=SystemClock)
     random: Random = field(default_factory=lambda: Random(secrets.randbits(64)))
+    audit: "Audit | None" = None
 
 
 @dataclass(slots=True)
@@ -69,6 +71,7 @@ class Call:
     target: Target
     user: User = ANONYMOUS
     warnings: list[str] = field(default_factory=list)
+    audit: "Record | None" = None  # if it is to be in the audit log
 
     @property
     def kind(self) -> Kind:

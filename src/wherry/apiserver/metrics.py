@@ -42,7 +42,6 @@ class Metrics:
 
     requests: dict[Labels, _Series] = field(default_factory=dict)
     inflight: dict[str, int] = field(default_factory=lambda: {"readOnly": 0, "mutating": 0})
-    audited: int = 0
 
     def started(self, call: "Call") -> float:
         """A request begins; the value is for `finished`."""
@@ -130,7 +129,8 @@ class _Collector:
         watches = GaugeMetricFamily("apiserver_longrunning_requests", "Watches under way.", labels=["verb"])
         watches.add_metric(["WATCH"], self._api.hub.watchers)
         yield watches
-        yield CounterMetricFamily("apiserver_audit_event", "Audit events written.", value=metrics.audited)
+        audited = self._api.audit.written if self._api.audit else 0
+        yield CounterMetricFamily("apiserver_audit_event", "Audit events written.", value=audited)
         info = GaugeMetricFamily("kubernetes_build_info", "The version.", labels=["major", "minor", "git_version"])
         info.add_metric(["1", "36", "v1.36.2+wherry"], 1)
         yield info

@@ -1,6 +1,7 @@
 """Every request's way, as one list: `STAGES`.
 
     authenticate   who asks
+    note           what the audit log shall say of it
     impersonate    whom they ask for
     authorise      whether they may
     answer         the verb: reads answer from stored bytes; writes go through `registry.writing` (decode and
@@ -25,11 +26,18 @@ from wherry.store import Unavailable
 log = logging.getLogger(__name__)
 
 Answer = Response | Upgrade
+UNAUTHORIZED = 401
+
 Stage = Callable[[Api, Call], Awaitable[Answer | None]]
 
 
 async def authenticate(api: Api, call: Call) -> None:
     call.user = await api.authenticator(call.request)
+
+
+async def note(api: Api, call: Call) -> None:
+    if api.audit:
+        api.audit.begin(call)
 
 
 async def impersonate(api: Api, call: Call) -> None:
@@ -39,8 +47,14 @@ async def impersonate(api: Api, call: Call) -> None:
 
 
 async def authorise(api: Api, call: Call) -> None:
-    if not call.user.is_master:
-        await api.authorizer.require(authz.ask(call))
+    if call.user.is_master and not call.audit:
+        return
+    question = authz.ask(call)
+    decision = await api.authorizer.decide(question)
+    if call.audit:
+        call.audit.decided(decision)
+    if not decision.allowed:
+        raise authz.refusal(question, decision.reason)
 
 
 async def answer(api: Api, call: Call) -> Answer:
@@ -50,7 +64,7 @@ async def answer(api: Api, call: Call) -> Answer:
     return await verb(api, call)
 
 
-STAGES: tuple[Stage, ...] = (authenticate, impersonate, authorise, answer)
+STAGES: tuple[Stage, ...] = (authenticate, note, impersonate, authorise, answer)
 
 
 def handler(api: Api) -> Handler:
@@ -67,14 +81,20 @@ def handler(api: Api) -> Handler:
                     break
         except StatusError as error:
             response = refusal(error, call)
+            if error.code == UNAUTHORIZED and api.audit:
+                api.audit.begin(call, refused=True)
         except Unavailable as error:
             response = refusal(errors.service_unavailable(str(error)), call)
         except RecursionError:
             response = refusal(errors.bad_request("exceeded max depth"), call)
         except Exception:
             log.exception("%s %s failed", request.method, request.path)
+            if call.audit:
+                call.audit.panicked = True
             response = refusal(errors.internal("unexpected failure; the server's log has the details"), call)
         assert response is not None
+        if call.audit:
+            call.audit.answered(response)
         if isinstance(response, Response) and "Accept-Encoding" in request.headers:
             response = await compressed(request, response)
         if call.warnings and isinstance(response, Response):

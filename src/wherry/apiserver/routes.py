@@ -10,6 +10,8 @@ from urllib.parse import parse_qsl
 from wherry.api.kinds import Kind, Registry
 
 _VERBS = {"GET": "get", "HEAD": "get", "POST": "create", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
+_LONG_VERBS = ("watch", "proxy")
+_LONG_SUBRESOURCES = ("attach", "exec", "proxy", "log", "portforward")
 _NAMESPACE_SUBRESOURCES = {"status", "finalize"}
 
 
@@ -65,6 +67,11 @@ def resolve(method: str, path: str, query: Query, kinds: Registry) -> Target:
     if len(parts) >= 4 and parts[0] == "apis":
         return _resource(method, path, parts[1], parts[2:], query, kinds)
     return Target(method.lower(), path)
+
+
+def is_long_running(target: Target) -> bool:
+    """Whether a request may go on for as long as its client likes (apiserver's LongRunningRequestCheck)."""
+    return target.verb in _LONG_VERBS or target.subresource in _LONG_SUBRESOURCES
 
 
 def _resource(method: str, path: str, group: str, parts: list[str], query: Query, kinds: Registry) -> Target:

@@ -102,4 +102,6 @@ class ApiServer:
             await asyncio.gather(self._compaction, return_exceptions=True)
         await self.api.hub.close()
         await self.api.tunnel.close()
+        if self.api.audit:
+            await self.api.audit.close()
         await self.api.store.close()

@@ -30,6 +30,13 @@ def _run(program: str, **flags: Any) -> None:
 @click.option("--token-auth-file", type=click.Path(path_type=Path), help='Lines of token,user,uid,"groups".')
 @click.option("--service-cidr", default="10.96.0.0/12", show_default=True, metavar="CIDR")
 @click.option("--store", type=click.Choice(["sqlite", "memory"]), default="sqlite", show_default=True)
+@click.option("--audit-log-path", default="", metavar="PATH", help="Record requests here; - is standard output.")
+@click.option("--audit-policy-file", type=click.Path(path_type=Path), help="Which requests, and how much of them.")
+@click.option("--audit-log-maxsize", default=0, metavar="MB", help="Start a new file at this size.  [default: never]")
+@click.option("--audit-log-maxbackup", default=0, metavar="N", help="Keep so many old files.  [default: all]")
+@click.option(
+    "--audit-log-maxage", default=0, metavar="DAYS", help="Keep old files for so long.  [default: for ever]"
+)
 def apiserver(bind_address: tuple[str, ...], **flags: Any) -> None:
     """Run an API server and its store, and write DATA-DIR/admin.kubeconfig."""
     _run("apiserver", bind_address=list(bind_address), **flags)

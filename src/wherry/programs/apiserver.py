@@ -53,6 +53,11 @@ class Flags:
     token_auth_file: Path | None = None
     service_cidr: str = "10.96.0.0/12"
     store: str = "sqlite"
+    audit_log_path: str = ""
+    audit_policy_file: Path | None = None
+    audit_log_maxsize: int = 0
+    audit_log_maxbackup: int = 0
+    audit_log_maxage: int = 0
 
     @property
     def addresses(self) -> list[str]:
@@ -130,7 +135,26 @@ def _build(flags: Flags, pki: "Pki") -> Any:
             raise StartError(str(error), EXIT_USAGE) from error
     settings = Settings(service_cidr=flags.service_cidr, advertise_address=flags.advertised, port=flags.port)
     keys, tunnel = Keys(*pki.accounts), Tunnel(pki.to_nodes())
-    return ApiServer(_open_store(flags), settings, methods, keys, tunnel)
+    server = ApiServer(_open_store(flags), settings, methods, keys, tunnel)
+    server.api.audit = _audit(flags)
+    return server
+
+
+def _audit(flags: Flags) -> Any:
+    """The audit log, if there is to be one. Without a policy it has every request once, without objects."""
+    if not flags.audit_log_path:
+        return None
+    from wherry.apiserver.audit import Audit, policyfile
+    from wherry.apiserver.audit.plan.policy import METADATA_OF_ALL, PolicyError
+    from wherry.apiserver.audit.writer import AuditError, Limits, Writer
+    from wherry.lib.clock import SystemClock
+
+    limits, clock = Limits(flags.audit_log_maxsize, flags.audit_log_maxbackup, flags.audit_log_maxage), SystemClock()
+    try:
+        rules = policyfile.read(flags.audit_policy_file) if flags.audit_policy_file else METADATA_OF_ALL
+        return Audit(rules, Writer(flags.audit_log_path, limits, clock), clock)
+    except (PolicyError, AuditError) as error:
+        raise StartError(str(error), EXIT_USAGE) from error
 
 
 def _open_store(flags: Flags) -> Store:
@@ -230,11 +254,12 @@ def parse(arguments: list[str] | None = None) -> Flags:
     parser.add_argument("--token-auth-file", type=Path, help='lines of token,user,uid,"groups"')
     parser.add_argument("--service-cidr", default="10.96.0.0/12")
     parser.add_argument("--store", choices=sorted(BACKENDS), default="sqlite")
-    given = parser.parse_args(arguments)
-    return Flags(
-        given.data_dir, given.port, given.bind_address, given.advertise_address, given.token_auth_file,
-        given.service_cidr, given.store,
-    )  # fmt: skip
+    parser.add_argument("--audit-log-path", default="", help="record requests here; - is standard output")
+    parser.add_argument("--audit-policy-file", type=Path, help="which requests, and how much of them")
+    parser.add_argument("--audit-log-maxsize", type=int, default=0, help="megabytes until a new file is started")
+    parser.add_argument("--audit-log-maxbackup", type=int, default=0, help="how many old files are kept")
+    parser.add_argument("--audit-log-maxage", type=int, default=0, help="for how many days old files are kept")
+    return Flags(**vars(parser.parse_args(arguments)))
 
 
 if __name__ == "__main__":

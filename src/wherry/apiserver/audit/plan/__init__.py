@@ -1,0 +1,1 @@
+"""What the audit log decides: levels, events, old files. No effects."""
