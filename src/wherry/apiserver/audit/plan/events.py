@@ -117,7 +117,7 @@ def _addresses(texts: Iterable[str]) -> Iterable[str]:
 def attempted(authorization: str, certificate: bool) -> str:
     """What a request with wrong credentials tried."""
     scheme, _, credentials = authorization.strip().partition(" ")
-    tried = [name for name in ("basic", "bearer") if credentials and scheme.lower() == name]
+    tried: list[str] = [name for name in ("basic", "bearer") if credentials and scheme.lower() == name]
     tried += ["x509"] if certificate else []
     why = f"attempted: {', '.join(tried)}" if tried else "no credentials provided"
     return f"Authentication failed, {why}"
