@@ -37,7 +37,7 @@ TOGETHER = 64  # rows a statement: each statement is a fight with the event loop
 
 
 @cache
-def _insert(count: int) -> str:
+def _insertion(count: int) -> str:
     """The statement that appends so many rows."""
     places = ", ".join(["(?, ?, ?, ?, ?)"] * count)
     return f"INSERT INTO log (revision, key, value, created, expires) VALUES {places}"
@@ -107,15 +107,20 @@ class Log:
     def append(self, rows: Sequence[Row]) -> None:
         """All rows in one transaction, on disk when this returns."""
         try:
+            if len(rows) <= TOGETHER:  # one statement is a transaction of its own
+                self._insert(rows)
+                return
             self._db.execute("BEGIN IMMEDIATE")
             for start in range(0, len(rows), TOGETHER):
-                part = rows[start : start + TOGETHER]
-                self._db.execute(_insert(len(part)), tuple(chain.from_iterable(part)))
+                self._insert(rows[start : start + TOGETHER])
             self._db.execute("COMMIT")
         except sqlite3.Error as error:
             if self._db.in_transaction:
                 self._db.execute("ROLLBACK")
             raise Unavailable(f"cannot write to the store {self._path}: {error}") from error
+
+    def _insert(self, rows: Sequence[Row]) -> None:
+        self._db.execute(_insertion(len(rows)), tuple(chain.from_iterable(rows)))
 
     def begin_compaction(self, revision: int, newest: int) -> None:
         """Record that history up to `revision` goes, before any of it does."""
