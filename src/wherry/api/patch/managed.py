@@ -130,7 +130,8 @@ def encode(managers: Managers) -> list[Obj]:
         manager, entry = item
         return manager.operation, entry.time or "", manager.name, entry.api_version, manager.subresource
 
-    return [_entry(manager, entry) for manager, entry in sorted(managers.items(), key=order)]
+    listed = sorted(managers.items(), key=order) if len(managers) > 1 else managers.items()
+    return [_entry(manager, entry) for manager, entry in listed]
 
 
 def _entry(manager: Manager, entry: Entry) -> Obj:
@@ -145,7 +146,8 @@ def _entry(manager: Manager, entry: Entry) -> Obj:
 
 def attach(obj: Obj, managers: Managers) -> Obj:
     """The object with these managers' entries."""
-    metadata = {key: value for key, value in (obj.get("metadata") or {}).items() if key != "managedFields"}
+    metadata = dict(obj.get("metadata") or {})
+    metadata.pop("managedFields", None)
     if managers:
         metadata["managedFields"] = encode(managers)
     return {**obj, "metadata": metadata}
@@ -313,6 +315,8 @@ def taken(
 
 def filtered(compared: structured.Comparison, reset: FieldSet) -> structured.Comparison:
     """A comparison without the fields that the request cannot set."""
+    if not reset:
+        return compared
     return structured.Comparison(*(fieldset.without(part, reset) for part in compared))
 
 

@@ -88,12 +88,11 @@ def _common(meta: Obj, namespaced: bool, path: str) -> Errors:
         errors += [invalid_value(f"{path}.namespace", namespace, message) for message in label(namespace)]
     elif namespace:
         errors.append(forbidden_field(f"{path}.namespace", "not allowed on this type"))
-    errors += not_negative(meta.get("generation", 0), f"{path}.generation")
-    errors += labels(meta.get("labels"), f"{path}.labels")
-    errors += annotations(meta.get("annotations"), f"{path}.annotations")
-    errors += owner_references(meta.get("ownerReferences"), f"{path}.ownerReferences")
-    errors += finalizers(meta.get("finalizers"), f"{path}.finalizers")
-    return errors + managed_fields(meta.get("managedFields"), f"{path}.managedFields")
+    for key, rule in _PARTS.items():
+        found = meta.get(key)
+        if found:
+            errors += rule(found, f"{path}.{key}")
+    return errors
 
 
 _FIXED = ("name", "namespace", "uid", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds")
@@ -267,6 +266,17 @@ def field_manager(name: str, path: str) -> Errors:
 
 NEEDS_VALUES = "must be specified when `operator` is 'In' or 'NotIn'"
 TAKES_NO_VALUES = "may not be specified when `operator` is 'Exists' or 'DoesNotExist'"
+
+
+# Of every object's metadata, in the order of the messages. What is empty has nothing wrong with it.
+_PARTS: Mapping[str, Callable[[Any, str], Errors]] = {
+    "generation": not_negative,
+    "labels": labels,
+    "annotations": annotations,
+    "ownerReferences": owner_references,
+    "finalizers": finalizers,
+    "managedFields": managed_fields,
+}
 
 
 def label_selector(selector: Obj | None, path: str, check_values: bool = True) -> Errors:
