@@ -129,3 +129,28 @@ def test_a_number_is_written_as_go_writes_it(text, read):
     kind = ("apiextensions.k8s.io/v1", "CustomResourceDefinition")
     found = decode(kind, schemas).object["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["maximum"]
     assert (found, type(found)) == (read, float if text == "1.5" else int)
+
+
+SCHEMAS = [
+    ({"items": {"type": "string", "x": 1, "required": []}}, {"items": {"type": "string"}}),
+    ({"items": [{"type": "string"}]}, {"items": [{"type": "string"}]}),
+    ({"items": "a"}, {"items": None}),
+    ({"additionalProperties": False}, {"additionalProperties": False}),
+    ({"additionalProperties": {"y": 1}}, {"additionalProperties": {}}),
+    ({"dependencies": {"a": ["b"]}}, {"dependencies": {"a": ["b"]}}),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("schema_of", "read"), SCHEMAS)
+def test_a_schema_or_something_else(schema_of, read):
+    body = {"spec": {"versions": [{"name": "v1", "schema": {"openAPIV3Schema": schema_of}}]}}
+    found = decode(("apiextensions.k8s.io/v1", "CustomResourceDefinition"), body)
+    assert found.object["spec"]["versions"][0]["schema"]["openAPIV3Schema"] == read
+    assert found.strict == []
+
+
+def test_a_wrong_schema_within_a_schema():
+    within = {"properties": {"a": {"additionalProperties": 1}, "b": {"items": {"type": 1}}}}
+    body = {"spec": {"versions": [{"name": "v1", "schema": {"openAPIV3Schema": within}}]}}
+    with pytest.raises(decoding.DecodeError, match="boolean or JSON schema expected"):
+        decode(("apiextensions.k8s.io/v1", "CustomResourceDefinition"), body)

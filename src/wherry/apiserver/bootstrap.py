@@ -59,20 +59,20 @@ async def _access(api: Api, policy: Policy) -> None:
             pass  # another server was faster
 
 
-def complete(api: Api, kind: Kind, obj: Obj) -> Obj:
+def complete(api: Api, kind: Kind, obj: Obj, manager: str = MANAGER) -> Obj:
     """An object as a create would store it, made by the server itself."""
     now = api.clock.now()
     obj = {"apiVersion": kind.api_version, "kind": kind.kind, **obj}
     node = schema.definition(kind.api_version, kind.kind)
     obj = decoding.normalize(obj, node).object
     defaults.apply(kind, obj, now)
-    obj = managed.update(None, obj, node, _writer(kind, now))
+    obj = managed.update(None, obj, node, _writer(kind, now, manager))
     obj["metadata"] |= {"uid": str(uuid.uuid4()), "creationTimestamp": rfc3339(now)}
     return obj
 
 
-def _writer(kind: Kind, now: float) -> Writer:
-    return Writer(MANAGER, kind.api_version, kind.kind, now=now, reset=managed.reset_fields(kind, ""))
+def _writer(kind: Kind, now: float, manager: str) -> Writer:
+    return Writer(manager, kind.api_version, kind.kind, now=now, reset=managed.reset_fields(kind, ""))
 
 
 async def ensure(api: Api, kind: Kind, obj: Obj, own: Obj | None = None) -> None:

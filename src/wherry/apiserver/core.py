@@ -25,11 +25,13 @@ if TYPE_CHECKING:
     from wherry.apiserver.authn.accounts import Accounts
     from wherry.apiserver.authz import Authorizer
     from wherry.apiserver.authz.rbac import Rbac
+    from wherry.apiserver.fairness import Fairness, Place
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What flags decide. `service_cidr`: where cluster IPs come from. `node_ports`: first and last."""
+    """What flags decide. `service_cidr`: where cluster IPs come from. `node_ports`: first and last. `seats`: requests
+    that are worked on at once (`fairness`)."""
 
     service_cidr: str = "10.96.0.0/12"
     node_ports: tuple[int, int] = (30000, 32767)
@@ -37,6 +39,7 @@ class Settings:
     advertise_address: str = "127.0.0.1"
     port: int = 8443
     event_ttl: int = 3600
+    seats: int = 120
 
 
 @dataclass(slots=True)
@@ -51,6 +54,7 @@ class Api:
     authorizer: "Authorizer"
     rbac: "Rbac"
     accounts: "Accounts"
+    fairness: "Fairness"
     services: Services
     tunnel: Tunnel = field(default_factory=Tunnel)
     settings: Settings = field(default_factory=Settings)
@@ -72,6 +76,7 @@ class Call:
     user: User = ANONYMOUS
     warnings: list[str] = field(default_factory=list)
     audit: "Record | None" = None  # if it is to be in the audit log
+    place: "Place | None" = None
 
     @property
     def kind(self) -> Kind:

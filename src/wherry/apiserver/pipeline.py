@@ -3,6 +3,7 @@
     authenticate   who asks
     note           what the audit log shall say of it
     impersonate    whom they ask for
+    queue          when it is their turn (priority and fairness)
     authorise      whether they may
     answer         the verb: reads answer from stored bytes; writes go through `registry.writing` (decode and
                    defaults, manage, mutate, prepare, validate, admit, commit), and the hub notifies watchers
@@ -46,6 +47,10 @@ async def impersonate(api: Api, call: Call) -> None:
         call.user = await impersonation.impersonated(api.authorizer, claim, authz.ask(call))
 
 
+async def queue(api: Api, call: Call) -> None:
+    call.place = await api.fairness.enter(call)
+
+
 async def authorise(api: Api, call: Call) -> None:
     if call.user.is_master and not call.audit:
         return
@@ -64,7 +69,7 @@ async def answer(api: Api, call: Call) -> Answer:
     return await verb(api, call)
 
 
-STAGES: tuple[Stage, ...] = (authenticate, note, impersonate, authorise, answer)
+STAGES: tuple[Stage, ...] = (authenticate, note, impersonate, queue, authorise, answer)
 
 
 def handler(api: Api) -> Handler:
@@ -92,9 +97,14 @@ def handler(api: Api) -> Handler:
             if call.audit:
                 call.audit.panicked = True
             response = refusal(errors.internal("unexpected failure; the server's log has the details"), call)
+        finally:
+            if call.place:
+                call.place.leave()
         assert response is not None
         if call.audit:
             call.audit.answered(response)
+        if call.place and isinstance(response, Response):
+            response.headers = [*response.headers, *call.place.headers]
         if isinstance(response, Response) and "Accept-Encoding" in request.headers:
             response = await compressed(request, response)
         if call.warnings and isinstance(response, Response):

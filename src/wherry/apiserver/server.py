@@ -16,6 +16,9 @@ from wherry.apiserver.authz.node import Nodes
 from wherry.apiserver.bootstrap import bootstrap
 from wherry.apiserver.compaction import compact
 from wherry.apiserver.core import Api, Settings
+from wherry.apiserver.fairness import MIRRORED as FAIRNESS_MIRRORED
+from wherry.apiserver.fairness import Fairness
+from wherry.apiserver.fairness.upkeep import Upkeep
 from wherry.apiserver.hub import Hub
 from wherry.apiserver.mirror import Mirror
 from wherry.apiserver.nodes import Tunnel
@@ -36,6 +39,7 @@ MIRRORED = (
     kinds.STORAGE_CLASS,
     kinds.INGRESS_CLASS,
     *rbac.MIRRORED,
+    *FAIRNESS_MIRRORED,
 )
 
 
@@ -63,13 +67,14 @@ class ApiServer:
             Authorizer([Nodes(store, pods, self._policy.rules("system:node")), roles]),
             roles,
             accounts,
+            Fairness(mirror, settings.seats),
             Services(settings.service_cidr, settings.node_ports, random),
             tunnel or Tunnel(),
             settings,
             random=random,
         )
         accounts.api = self.api
-        self._compaction: asyncio.Task[None] | None = None
+        self._tasks: list[asyncio.Task[None]] = []
         self.handler: Handler = pipeline.handler(self.api)
 
     async def start(self) -> None:
@@ -82,9 +87,14 @@ class ApiServer:
         await api.pods.load(api.store)
         await api.services.load(api.store)
         await bootstrap(api, self._policy)
+        upkeep = Upkeep(api)
+        await upkeep.tidy()
         if new:
             await self._forget_bootstrap()
-        self._compaction = asyncio.create_task(compact(api.store), name="compaction")
+        self._tasks += [
+            asyncio.create_task(compact(api.store), name="compaction"),
+            asyncio.create_task(upkeep.run(), name="flow schemas"),
+        ]
 
     async def _forget_bootstrap(self) -> None:
         """Nobody can have seen a version from before this moment; whoever names one starts again from a list."""
@@ -97,9 +107,9 @@ class ApiServer:
         self.api.hub.end_watches()
 
     async def close(self) -> None:
-        if self._compaction:
-            self._compaction.cancel()
-            await asyncio.gather(self._compaction, return_exceptions=True)
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
         await self.api.hub.close()
         await self.api.tunnel.close()
         if self.api.audit:

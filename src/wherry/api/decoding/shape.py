@@ -9,12 +9,14 @@ from wherry.api import Obj
 from wherry.api.decoding import scalars
 from wherry.api.decoding.scalars import DecodeError, Mismatch
 from wherry.api.decoding.syntax import Pairs
-from wherry.api.schema import Node, go_name
+from wherry.api.schema import Node, definitions, go_name
 
 _ABSENT = object()
 _STRICT_LIMIT = 100
 
 _ZEROS: dict[str, Any] = {"string": "", "integer": 0, "number": 0.0, "boolean": False, "bytes": ""}
+_SCHEMA = "io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1.JSONSchemaProps"
+_EITHER = f"{_SCHEMA}Or"  # ...Bool, ...Array, ...StringArray
 _NULLS = ("time", "micro-time", "any")
 
 
@@ -57,7 +59,7 @@ class _Pass:
             case "list":
                 return self.list(value, node)
             case "any":
-                return plain(value)
+                return self.either(value, node) if node.name.startswith(_EITHER) else plain(value)
         try:
             return self.scalar(value, node)
         except Mismatch as error:
@@ -122,6 +124,28 @@ class _Pass:
             self.path = f"{path}.{key}" if path else key
             shaped[key] = zero(items) if item is None else self.shape(item, items)
         self.path = path
+        return shaped
+
+    def either(self, value: Any, node: Node) -> Any:
+        """A schema or something else, which Go decodes on its own: what is unknown in it goes unsaid."""
+        if isinstance(value, dict):
+            return self._apart(value, definitions().node(_SCHEMA))
+        if node.name.endswith("OrBool"):
+            if not isinstance(value, bool):
+                self.fail(DecodeError("boolean or JSON schema expected"))
+            return value
+        if not isinstance(value, list):
+            return None
+        texts = node.name.endswith("OrStringArray")
+        return [
+            self._apart(each, Node("string", "string") if texts else definitions().node(_SCHEMA)) for each in value
+        ]
+
+    def _apart(self, value: Any, node: Node) -> Any:
+        run = _Pass()
+        shaped = zero(node) if value is None else run.shape(value, node)
+        if run.first is not None:
+            self.fail(run.first)
         return shaped
 
     def list(self, value: Any, node: Node) -> Any:

@@ -298,8 +298,9 @@ def _step(found: Obj, default: str, capacity: str, path: str) -> Check:
     if first > fields.amount(capacity):
         shown = podresources.shown(first, least)
         yield invalid_value(path, step, f"one step {shown} is larger than capacity value: {capacity}")
+    size = quantity.value(step)
     for value in (default, found.get("max")):
-        if value is not None and (quantity.value(value) - quantity.value(least)) % quantity.value(step):
+        if value is not None and (not size or (quantity.value(value) - quantity.value(least)) % size):
             message = f"value is not a multiple of a given step ({step}) from ({least})"
             yield invalid_value(path, value, message)
 
