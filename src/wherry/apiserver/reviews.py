@@ -35,7 +35,7 @@ async def answer(api: Api, call: Call) -> Response:
 async def subject_access(api: Api, call: Call, review: Obj) -> Obj:
     spec = review["spec"]
     _refuse(call.kind, review)
-    extra = {key: tuple(values) for key, values in (spec.get("extra") or {}).items()}
+    extra = {key: tuple(values or ()) for key, values in (spec.get("extra") or {}).items()}
     user = User(spec.get("user", ""), tuple(spec.get("groups") or ()), spec.get("uid", ""), extra)
     return await _decide(api, review, user)
 

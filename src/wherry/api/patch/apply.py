@@ -30,10 +30,13 @@ def apply(live: Obj | None, config: Obj, node: Node, writer: Writer, force: bool
     check(config, node, writer)
     managers = managed.decode((existing.get("metadata") or {}).get("managedFields"))
     current = managed.bare(existing)
-    if not managers:
-        before = replace(writer, name=managed.BEFORE_APPLY)
-        managers = managed.updated_managers(managed.nothing(node), current, node, managers, before)
-    merged, left = _apply_as(current, config, node, managers, writer, force)
+    try:
+        if not managers:
+            before = replace(writer, name=managed.BEFORE_APPLY)
+            managers = managed.updated_managers(managed.nothing(node), current, node, managers, before)
+        merged, left = _apply_as(current, config, node, managers, writer, force)
+    except structured.StructureError:  # the configuration has been checked
+        raise _misfit("live", existing, structured.check(existing, node)) from None
     if writer.name == "kubectl" and _last_applied(merged):
         merged = _with_last_applied(merged, config)
     disabled.drop(writer.api_version, writer.kind, merged, live)
@@ -47,7 +50,7 @@ def bare_zero(node: Node, config: Obj) -> Obj:
 
 def check(config: Obj, node: Node, writer: Writer) -> None:
     """Whether a configuration can be applied at all. Raises StatusError."""
-    version, kind = config.get("apiVersion") or "", config.get("kind") or ""
+    version, kind = _text(config, "apiVersion"), _text(config, "kind")
     if (version, kind) != (writer.api_version, writer.kind):
         raise bad_request(f"invalid object type: {_go_version(version)}, Kind={kind}")
     metadata = config.get("metadata") or {}
@@ -55,8 +58,18 @@ def check(config: Obj, node: Node, writer: Writer) -> None:
         raise bad_request("metadata.managedFields must be nil")
     problems = structured.check(config, node)
     if problems:
-        text = problems[0] if len(problems) == 1 else "\n  ".join(["errors:", *problems])
-        raise StatusError(500, "", f"failed to create typed patch object ({_identity(config)}): {text}")
+        raise _misfit("patch", config, problems)
+
+
+def _text(config: Obj, name: str) -> str:
+    value = config.get(name)
+    return value if isinstance(value, str) else ""
+
+
+def _misfit(which: str, obj: Obj, problems: list[str]) -> StatusError:
+    """An object that does not fit its schema, which upstream takes for its own mistake."""
+    text = problems[0] if len(problems) == 1 else "\n  ".join(["errors:", *problems])
+    return StatusError(500, "", f"failed to create typed {which} object ({_identity(obj)}): {text}")
 
 
 def unconvertible(config: Obj, why: str) -> StatusError:

@@ -150,7 +150,7 @@ def _merge_list(original: list[Any], patch: list[Any], node: Node) -> list[Any]:
     key = node.patch_key
     original, patch = _special_elements(original, patch, key)
     merged = _merge_elements(original, patch, key, node.items or _ANY)
-    return _in_order(merged, patch, original, lambda item: item[key])
+    return _in_order(merged, patch, original, lambda item: item.get(key))
 
 
 def _holds_maps(*lists: list[Any]) -> bool:
